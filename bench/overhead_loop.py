@@ -1,0 +1,143 @@
+"""What the trainer's loop costs: steps/s of the same loop bare / under the trainer, no kernel and no dashboard.
+
+The two take turns in one process, many times; the figure is the median of the ratios of neighbours.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tui.kernel.training import Trainer
+from tui.protocol.run import RunSpec
+
+PRESET = '''
+"""A multi-layer perceptron with a given time per step."""
+import torch
+from torch import nn
+
+epochs: int = 1000000
+width: int = 64
+rows: int = 64
+
+def data():
+    generator = torch.Generator().manual_seed(0)
+    batches = []
+    for _ in range(100):
+        x = torch.randn(rows, width, generator=generator)
+        batches.append((x, (x[:, 0] > 0).long()))
+    return {"train": batches}
+
+def model():
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 2))
+
+def loss():
+    return nn.CrossEntropyLoss()
+
+def optimizer(parameters):
+    return torch.optim.Adam(parameters, 1e-5)
+
+def metrics(output, target):
+    return {"accuracy": (output.argmax(1) == target).float().mean()}
+'''
+SIZES = {"1 ms": (64, 64, 1.03), "10 ms": (512, 700, 1.01)}
+"""Width, rows per batch, budget."""
+TURNS = 15
+TURN_S = 1.0
+
+
+def bare_steps_per_s(preset: SimpleNamespace, parts: tuple[object, ...], seconds: float) -> float:
+    """Return the speed of the loop that anybody would write."""
+    batches, model, loss_of, optimizer = parts
+    steps = 0
+    start = time.perf_counter()
+    while True:
+        for x, y in batches:  # type: ignore[attr-defined]
+            optimizer.zero_grad()  # type: ignore[attr-defined]
+            loss = loss_of(model(x), y)  # type: ignore[operator]
+            loss.backward()
+            optimizer.step()  # type: ignore[attr-defined]
+            steps += 1
+            elapsed = time.perf_counter() - start
+            if elapsed >= seconds:
+                return steps / elapsed
+
+
+def trainer_steps_per_s(trainer: Trainer, seconds: float) -> float:
+    """Let the paused run go on for a while and return its speed in between."""
+
+    def step() -> int:
+        state = trainer.state()
+        assert state is not None
+        return state.step
+
+    before = step()
+    trainer.control("resume")
+    while step() < before + 3:
+        time.sleep(0.001)
+    first, start = step(), time.perf_counter()
+    time.sleep(seconds)
+    last, end = step(), time.perf_counter()
+    trainer.control("pause")
+    while (state := trainer.state()) is not None and state.status != "paused":
+        time.sleep(0.002)
+    return (last - first) / (end - start)
+
+
+def measure(name: str, folder: str) -> float:
+    """Return bare speed over the trainer's, for one size of step."""
+    width, rows, _ = SIZES[name]
+    path = Path(folder, "mlp.py")
+    path.write_text(PRESET, encoding="utf-8")
+    preset: dict[str, object] = {}
+    text = PRESET.replace("width: int = 64", f"width: int = {width}").replace("rows: int = 64", f"rows: int = {rows}")
+    exec(compile(text, str(path), "exec"), preset)
+    ns = SimpleNamespace(**preset)
+    net = ns.model()
+    parts = (ns.data()["train"], net, ns.loss(), ns.optimizer(net.parameters()))
+    trainer = Trainer()
+    spec = RunSpec(preset=str(path), runs_dir=folder, knobs={"width": width, "rows": rows}, start_paused=True)
+    trainer.start(spec, namespace=None, on_change=lambda _: None)
+    while (state := trainer.state()) is not None and state.status == "running":
+        time.sleep(0.01)
+    ratios = []
+    bare_steps_per_s(ns, parts, TURN_S)
+    trainer_steps_per_s(trainer, TURN_S)
+    speed = bare_steps_per_s(ns, parts, TURN_S)
+    first = speed
+    for _ in range(TURNS):
+        observed = trainer_steps_per_s(trainer, TURN_S)
+        following = bare_steps_per_s(ns, parts, TURN_S)
+        ratios.append((first + following) / 2 / observed)
+        first = following
+    trainer.stop_and_wait(30)
+    quartiles = statistics.quantiles(ratios, n=4)
+    print(f"step of {1e3 / speed:.2f} ms: ratios {quartiles[0]:.3f} · {quartiles[1]:.3f} · {quartiles[2]:.3f}")
+    return statistics.median(ratios)
+
+
+def main() -> int:
+    """Print both figures; return 1 when one is over its budget."""
+    torch.set_num_threads(1)  # on a small machine the spread between turns would hide the figure
+    status = 0
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (_, _, budget) in SIZES.items():
+            ratio = measure(name, folder)
+            verdict = "ok" if ratio <= budget else "OVER"
+            status |= ratio > budget
+            lines.append(f"overhead_loop {name}  {ratio:.3f}  budget <= {budget}  {verdict}")
+    print("\n".join(lines))
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The four screens: each composes, binds and routes. What they show is made in `tui.widgets` and asked through `tui.client`."""

@@ -1,0 +1,264 @@
+"""Training: choose what to train or to look at, follow it live, steer it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Vertical
+from textual.widgets import ContentSwitcher
+
+from screens.base import BaseScreen
+from tui.client import news
+from tui.client.errors import KernelDied, KernelRefused
+from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
+from tui.protocol.run import RunSpec
+from tui.widgets.chart import Chart, ChartData
+from tui.widgets.run.header import RunHeader, RunLog
+from tui.widgets.run.picker import PresetEntry, RunEntry, RunPicker
+
+if TYPE_CHECKING:
+    from tui.client.session import KernelSession
+    from tui.runs.reader import RunReader
+
+REFRESH_S = 0.5
+"""How often a live run is read and shown; a slow terminal makes it less."""
+CHARTS = 4
+STEERED = ("running", "paused")
+Entries = tuple[list[PresetEntry], list[RunEntry]]
+
+
+class TrainingScreen(BaseScreen):
+    """One run, live or not, and the list to choose it from."""
+
+    MODE = "training"
+    ABOUT = "Train a preset and watch it: loss, metrics, learning rate, gradient norm. Pause, step, stop. Old runs look the same."
+    CSS_PATH = "training.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p,space", "pause", "Pause/resume", id="training.pause", tooltip="Pause between two steps, or go on"),
+        Binding("n", "control('step')", "Next batch", id="training.step", tooltip="Train one batch, then pause"),
+        Binding("s", "control('stop')", "Stop & save", id="training.stop", tooltip="Finish the step, save a checkpoint, end the run"),
+        Binding("o", "choose", "Open…", id="training.open", tooltip="Choose a preset to train or a run to look at"),
+        Binding("l", "toggle_log", "Log", id="training.log", tooltip="Show more or less of what the run printed"),
+        Binding("right_square_bracket", "charts(1)", "More charts", key_display="]", id="training.next", tooltip="The next four charts"),
+        Binding("left_square_bracket", "charts(-1)", "Charts before", key_display="[", id="training.previous", show=False, tooltip="The four charts before"),
+        Binding("escape", "back", "Back", id="training.back", show=False, tooltip="From the list back to the run"),
+    ]
+
+    def __init__(
+        self,
+        session: KernelSession | None,
+        modes: tuple[str, ...],
+        *,
+        entries: Callable[[], Entries],
+        spec_for: Callable[[Path], RunSpec],
+        folder: Path | None = None,
+    ) -> None:
+        """`entries`: reads the presets and the runs there are; `spec_for`: what to train for a chosen preset;
+        `folder`: the run to show at once."""
+        super().__init__(session, modes)
+        self._entries = entries
+        self._spec_for = spec_for
+        self._folder = folder
+        self._reader: RunReader | None = None
+        self._page = 0
+        self._pages = 1
+        self._seen_run = ""
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the run and the list."""
+        with ContentSwitcher(id="body", initial="picker"):
+            with Vertical(id="run"):
+                yield RunHeader()
+                with Grid(id="charts"):
+                    for number in range(CHARTS):
+                        yield Chart(id=f"chart-{number}")
+                yield RunLog()
+            yield RunPicker(with_presets=self.session is not None)
+
+    def on_mount(self) -> None:
+        """Show the run that was asked for, else the list."""
+        if self._folder is not None:
+            self.open_run(self._folder)
+        else:
+            self.action_choose()
+            self._adopt_run()
+
+    # -- what is shown ----------------------------------------------------------------------------
+
+    def open_run(self, folder: Path) -> None:
+        """Show a run, and follow it while it grows."""
+        self._folder = folder
+        self._reader = None
+        self._page = 0
+        self.query_one(ContentSwitcher).current = "run"
+        self.query_one("#chart-0").focus()
+        for number, title in enumerate(("loss", "metrics", "lr", "grad_norm")):
+            self.query_one(f"#chart-{number}", Chart).show(ChartData(title))
+        self.follow(folder)
+
+    @work(exclusive=True, group="follow")
+    async def follow(self, folder: Path) -> None:
+        """Read the run and show what is new, for as long as it is the one shown."""
+        reader = await asyncio.to_thread(_open_reader, folder)
+        self._reader = reader
+        first = True
+        while True:
+            changes = await asyncio.to_thread(reader.poll)
+            if (changes or first) and not changes.more:
+                first = False
+                self.show_run()
+            if not changes.more:
+                await asyncio.sleep(REFRESH_S if reader.record.live else 4 * REFRESH_S)
+
+    def show_run(self) -> None:
+        """Bring header, charts and log up to date with what has been read."""
+        from screens.run_view import chart_of, groups_of, header_of
+
+        reader = self._reader
+        if reader is None or self.query_one(ContentSwitcher).current != "run":
+            return
+        header = header_of(reader)
+        self.query_one(RunHeader).show_run(header)
+        self.query_one(RunLog).show_tail(reader.log.lines)
+        groups = groups_of(reader)
+        self._pages = max(1, -(-len(groups) // CHARTS))
+        self._page = min(self._page, self._pages - 1)
+        shown = groups[self._page * CHARTS :][:CHARTS]
+        for number in range(CHARTS):
+            chart = self.query_one(f"#chart-{number}", Chart)
+            chart.show(chart_of(reader, shown[number], header.total_steps) if number < len(shown) else ChartData(""))
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        """Lay header and log out for the new width."""
+        self.call_after_refresh(self.show_run)
+
+    def on_screen_resume(self) -> None:
+        """Show what came while another screen was shown."""
+        self.show_run()
+
+    # -- the run of this session ------------------------------------------------------------------
+
+    @property
+    def own_run(self) -> RunState | None:
+        """The run of our kernel if it is the one shown and has not ended."""
+        status = self.session.status if self.session is not None else None
+        run = status.run if status is not None else None
+        if run is None or run.status not in STEERED or self._folder is None or Path(run.folder) != self._folder:
+            return None
+        return run
+
+    def on_news(self, news_item: news.News) -> None:
+        """Follow the session's run."""
+        match news_item:
+            case news.EventHeard(event) if event.kind == "run":
+                self.read_status()
+            case news.StatusRead():
+                self._adopt_run()
+                self.refresh_bindings()
+
+    def _adopt_run(self) -> None:
+        """Show the session's run when it is new to us, wherever it was started."""
+        status = self.session.status if self.session is not None else None
+        run = status.run if status is not None else None
+        if run is not None and run.id != self._seen_run:
+            self._seen_run = run.id
+            self.open_run(Path(run.folder))
+
+    @work(group="status")
+    async def read_status(self) -> None:
+        """Ask at once how the run is."""
+        assert self.session is not None
+        try:
+            await self.session.read_status()
+        except (KernelDied, KernelRefused, TimeoutError):
+            return
+
+    @work(group="start")
+    async def start_run(self, spec: RunSpec) -> None:
+        """Train; a refusal is said and nothing is lost."""
+        assert self.session is not None
+        await self.session.ready()
+        try:
+            await self.session.ask(StartRun(spec))
+            await self.session.read_status()
+        except (KernelDied, KernelRefused) as error:
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+
+    # -- keys -------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what makes no sense now."""
+        if action in ("pause", "control"):
+            return True if self.own_run is not None else None
+        if action == "charts":
+            return True if self._pages > 1 else None
+        return True
+
+    def action_pause(self) -> None:
+        """Pause the run, or go on with it."""
+        run = self.own_run
+        if run is not None:
+            self.action_control("resume" if run.status == "paused" else "pause")
+
+    @work(group="control")
+    async def action_control(self, action: RunAction) -> None:
+        """Steer the run."""
+        if self.own_run is None or self.session is None:
+            return
+        try:
+            await self.session.ask(ControlRun(action))
+            await self.session.read_status()
+        except (KernelDied, KernelRefused) as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    @work(exclusive=True, group="entries")
+    async def action_choose(self) -> None:
+        """Show the list of presets and runs."""
+        self.query_one(ContentSwitcher).current = "picker"
+        picker = self.query_one(RunPicker)
+        picker.focus_first()
+        picker.show_entries(*await asyncio.to_thread(self._entries))
+
+    def action_back(self) -> None:
+        """Go from the list back to the run."""
+        if self._folder is not None:
+            self.query_one(ContentSwitcher).current = "run"
+            self.show_run()
+
+    def action_toggle_log(self) -> None:
+        """Show more or less of the log."""
+        self.toggle_class("-tall-log")
+        self.call_after_refresh(self.show_run)
+
+    def action_charts(self, pages: int) -> None:
+        """Show the next four charts."""
+        self._page = (self._page + pages) % self._pages
+        self.show_run()
+
+    @on(RunPicker.PresetChosen)
+    def preset_chosen(self, event: RunPicker.PresetChosen) -> None:
+        """Train the chosen preset."""
+        try:
+            spec = self._spec_for(event.path)
+        except ValueError as error:  # the preset breaks the contract
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+            return
+        self.start_run(spec)
+
+    @on(RunPicker.RunChosen)
+    def run_chosen(self, event: RunPicker.RunChosen) -> None:
+        """Show the chosen run."""
+        self.open_run(event.folder)
+
+
+def _open_reader(folder: Path) -> RunReader:
+    from tui.runs.reader import RunReader
+
+    return RunReader(folder)

@@ -1,0 +1,121 @@
+"""The life of a cell, read from Jupyter's messages: started, printed, showed, failed, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tui.client.news import (
+    CellEnded,
+    CellFailed,
+    CellPrinted,
+    CellShowed,
+    CellStarted,
+    InputWanted,
+    News,
+    OutputCleared,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from tui.client.connection import Connection, Message
+
+
+def adoption_code(boot_path: str) -> str:
+    """Return the cell that loads our side into a foreign kernel."""
+    return (
+        "import importlib.util as _tt_util\n"
+        f"_tt_spec = _tt_util.spec_from_file_location('torchtui_boot', {boot_path!r})\n"
+        "_tt_boot = _tt_util.module_from_spec(_tt_spec)\n"
+        "_tt_spec.loader.exec_module(_tt_boot)\n"
+        "_tt_boot.adopt()\n"
+        "del _tt_util, _tt_spec, _tt_boot\n"
+    )
+
+
+class CellReader:
+    """Sends cells and turns what the kernel says of them into news."""
+
+    def __init__(self, tell: Callable[[News], None], set_busy: Callable[[bool], None]) -> None:
+        self._tell = tell
+        self._set_busy = set_busy
+        self._ours: dict[str, str] = {}  # id -> code, of the cells sent and not ended
+        self._running: set[str] = set()
+
+    def run(self, connection: Connection, code: str) -> str:
+        """Send a cell and return its id."""
+        content = {
+            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True,
+            # each cell was typed for itself: one that fails must not take those behind it along
+            "stop_on_error": False,
+        }  # fmt: skip
+        cell = connection.send("execute_request", content)
+        self._ours[cell] = code
+        connection.expect(cell).add_done_callback(lambda future: self._replied(cell, future))
+        return cell
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a cell of ours has been sent and has not ended."""
+        return bool(self._ours)
+
+    def _replied(self, cell: str, future: asyncio.Future[Message]) -> None:
+        self._ours.pop(cell, None)
+        if future.cancelled() or future.exception() is not None:
+            self._tell(CellEnded(cell, "aborted"))
+            return
+        content = future.result()["content"]
+        status = content.get("status", "ok")
+        pages = tuple(
+            str(item.get("data", {}).get("text/plain", ""))
+            for item in content.get("payload") or ()
+            if item.get("source") == "page"
+        )
+        self._tell(CellEnded(cell, status if status in ("ok", "error") else "aborted", pages))
+
+    def kernel_ended(self) -> None:
+        """Forget what ran: it will not end by itself."""
+        self._running.clear()
+        self._ours.clear()
+
+    def input_requested(self, message: Message) -> None:
+        """A cell asked for a line of input."""
+        content = message["content"]
+        cell = message["parent_header"].get("msg_id", "")
+        self._tell(InputWanted(cell, str(content.get("prompt", "")), bool(content.get("password"))))
+
+    def heard(self, message: Message) -> None:
+        """Take a message of the iopub channel."""
+        parent = message["parent_header"]
+        if parent.get("msg_type") != "execute_request":
+            return
+        cell: str = parent.get("msg_id", "")
+        news = self._read(cell, message["header"]["msg_type"], message["content"])
+        if news is not None:
+            self._tell(news)
+
+    def _read(self, cell: str, kind: str, content: dict[str, Any]) -> News | None:
+        if kind == "status":
+            self._note_status(cell, str(content.get("execution_state")))
+        elif kind == "execute_input":
+            return CellStarted(cell, str(content["code"]), int(content["execution_count"]), cell in self._ours)
+        elif kind == "stream":
+            name = "stderr" if content.get("name") == "stderr" else "stdout"
+            return CellPrinted(cell, name, str(content.get("text", "")))  # type: ignore[arg-type]
+        elif kind in ("execute_result", "display_data", "update_display_data"):
+            data = {str(mime): str(text) for mime, text in content.get("data", {}).items()}
+            return CellShowed(cell, data, content.get("execution_count") if kind == "execute_result" else None)
+        elif kind == "error":
+            lines = tuple(str(line) for line in content.get("traceback", ()))
+            return CellFailed(cell, str(content.get("ename", "")), str(content.get("evalue", "")), lines)
+        elif kind == "clear_output":
+            return OutputCleared(cell, bool(content.get("wait")))
+        return None
+
+    def _note_status(self, cell: str, state: str) -> None:
+        if state == "busy":
+            self._running.add(cell)
+        elif state == "idle":
+            self._running.discard(cell)
+        self._set_busy(bool(self._running))

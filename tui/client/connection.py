@@ -1,0 +1,147 @@
+"""One connection to a Jupyter kernel: requests with their replies, and everything it says unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+
+from tui.client.errors import KernelDied, NotAKernel
+
+Message = dict[str, Any]
+Channel = Literal["shell", "control"]
+
+
+class Connection:
+    """Messages to and from a kernel, on asyncio. Every pending request fails at once when the kernel dies."""
+
+    def __init__(
+        self,
+        connection_file: Path,
+        *,
+        on_iopub: Callable[[Message], None],
+        on_stdin: Callable[[Message], None],
+    ) -> None:
+        """Open the sockets.
+
+        Raises:
+            NotAKernel: the file is not there or is no connection file.
+        """
+        self._client = AsyncKernelClient()
+        try:
+            self._client.load_connection_file(str(connection_file))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NotAKernel(f"{connection_file} is no Jupyter connection file: {error}") from None
+        self._client.start_channels(hb=False)
+        self._on_iopub = on_iopub
+        self._on_stdin = on_stdin
+        self._pending: dict[str, asyncio.Future[Message]] = {}
+        self._dead: KernelDied | None = None
+        self._readers = [
+            asyncio.create_task(self._read(self._client.shell_channel, self._reply)),
+            asyncio.create_task(self._read(self._client.control_channel, self._reply)),
+            asyncio.create_task(self._read(self._client.iopub_channel, self._heard)),
+            asyncio.create_task(self._read(self._client.stdin_channel, self._on_stdin)),
+        ]
+
+    # -- out --------------------------------------------------------------------------------------
+
+    def send(self, kind: str, content: Message, *, channel: Channel = "shell", subshell: str | None = None) -> str:
+        """Send a message and return its id; its reply, if one is wanted, is `request`'s business."""
+        if self._dead is not None:
+            raise self._dead
+        message = self._client.session.msg(kind, content)
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        socket = self._client.shell_channel if channel == "shell" else self._client.control_channel
+        socket.send(message)
+        ident: str = message["header"]["msg_id"]
+        return ident
+
+    def expect(self, message_id: str) -> asyncio.Future[Message]:
+        """Return the future of the reply to a message just sent."""
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending[message_id] = future
+        return future
+
+    async def request(
+        self,
+        kind: str,
+        content: Message,
+        *,
+        channel: Channel = "shell",
+        subshell: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Message:
+        """Send a message and wait for the content of its reply.
+
+        Raises:
+            KernelDied: the kernel ended before it answered.
+            TimeoutError: it did not answer within `timeout_s`.
+        """
+        message_id = self.send(kind, content, channel=channel, subshell=subshell)
+        future = self.expect(message_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                reply = await future
+        finally:
+            self._pending.pop(message_id, None)
+        content_back: Message = reply["content"]
+        return content_back
+
+    def answer_input(self, text: str) -> None:
+        """Answer the `input()` that the kernel waits in."""
+        self._client.input(text)
+
+    # -- in ---------------------------------------------------------------------------------------
+
+    async def _read(self, channel: Any, deliver: Callable[[Message], None]) -> None:
+        while True:
+            try:
+                message = await channel.get_msg()
+            except ValueError:
+                continue  # a message that is not signed with our key, or no message at all
+            deliver(message)
+
+    def _reply(self, message: Message) -> None:
+        future = self._pending.pop(message["parent_header"].get("msg_id", ""), None)
+        if future is not None and not future.done():
+            future.set_result(message)
+
+    def _heard(self, message: Message) -> None:
+        self._on_iopub(message)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def fail(self, reason: str) -> None:
+        """The kernel is gone: every pending request and every later one fails with `reason`."""
+        self._dead = KernelDied(reason)
+        pending, self._pending = self._pending, {}
+        for future in pending.values():
+            if not future.done():
+                future.set_exception(KernelDied(reason))
+                future.exception()  # it is told by whoever awaits it; a reply nobody awaits is no news
+
+    async def close(self) -> None:
+        """Close the sockets; the kernel lives on."""
+        for reader in self._readers:
+            reader.cancel()
+        for reader in self._readers:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await reader
+        self.fail("the connection was closed")
+        self._client.stop_channels()
+        self._client.context.destroy(linger=200)
+
+
+async def within(timeout_s: float, action: Coroutine[Any, Any, Any]) -> bool:
+    """Run `action` for at most `timeout_s`; return whether it ended by itself and without an error."""
+    try:
+        await asyncio.wait_for(action, timeout_s)
+    except (TimeoutError, KernelDied):
+        return False
+    return True

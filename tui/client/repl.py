@@ -1,0 +1,91 @@
+"""What a REPL needs of a session: completeness, completion, and cells that wait for the kernel to come up."""
+
+from __future__ import annotations
+
+import codeop
+from dataclasses import dataclass
+
+from tui.client.errors import KernelDied
+from tui.client.news import News, StateChanged
+from tui.client.session import KernelSession
+
+
+@dataclass(frozen=True)
+class Completions:
+    """What could stand at the cursor."""
+
+    matches: tuple[str, ...]
+    start: int
+    """Index into the code where a match begins."""
+    end: int
+    """Index into the code up to which a match replaces it."""
+
+
+class Repl:
+    """The talk of a code input with its kernel."""
+
+    def __init__(self, session: KernelSession) -> None:
+        self.session = session
+        self._waiting: list[str] = []
+        session.listen(self._on_news)
+
+    def run(self, code: str) -> bool:
+        """Run a cell, after those before it; return False where the kernel is gone."""
+        if self.session.state == "dead":
+            return False
+        if self.session.state == "starting":
+            self._waiting.append(code)
+            return True
+        try:
+            self.session.run_cell(code)
+        except KernelDied:
+            return False
+        return True
+
+    def _on_news(self, news: News) -> None:
+        if isinstance(news, StateChanged) and news.state in ("idle", "busy"):
+            waiting, self._waiting = self._waiting, []
+            for code in waiting:
+                self.session.run_cell(code)
+
+    async def check_complete(self, code: str) -> tuple[str, str]:
+        """Return ``complete``, ``incomplete``, ``invalid`` or ``unknown``, and the indent of the next line."""
+        if self.session.state in ("idle", "busy"):
+            try:
+                reply = await self.session.jupyter("is_complete_request", {"code": code}, timeout_s=1.0)
+                return str(reply.get("status", "unknown")), str(reply.get("indent", ""))
+            except (TimeoutError, KernelDied):
+                pass
+        return locally_complete(code)
+
+    async def complete(self, code: str, cursor: int) -> Completions:
+        """Return what could stand at `cursor`, an index into `code`."""
+        try:
+            content = {"code": code, "cursor_pos": cursor}
+            reply = await self.session.jupyter("complete_request", content, timeout_s=10.0)
+        except (TimeoutError, KernelDied):
+            return Completions((), cursor, cursor)
+        matches = tuple(str(match) for match in reply.get("matches", ()))
+        return Completions(matches, int(reply.get("cursor_start", cursor)), int(reply.get("cursor_end", cursor)))
+
+    async def inspect(self, code: str, cursor: int) -> str:
+        """Return the help on what stands at `cursor`, with ANSI colours; empty where there is none."""
+        try:
+            content = {"code": code, "cursor_pos": cursor, "detail_level": 0}
+            reply = await self.session.jupyter("inspect_request", content, timeout_s=10.0)
+        except (TimeoutError, KernelDied):
+            return ""
+        return str(reply.get("data", {}).get("text/plain", ""))
+
+
+def locally_complete(code: str) -> tuple[str, str]:
+    """Judge completeness without a kernel, as Python's own prompt does."""
+    try:
+        compiled = codeop.compile_command(code, symbol="exec")
+    except (SyntaxError, ValueError, OverflowError):
+        return "invalid", ""  # magics too: it is the kernel's to judge
+    if compiled is not None:
+        return "complete", ""
+    last = code.rstrip("\n").rpartition("\n")[2]
+    indent = last[: len(last) - len(last.lstrip())]
+    return "incomplete", indent + ("    " if last.rstrip().endswith(":") else "")

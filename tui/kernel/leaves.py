@@ -1,0 +1,186 @@
+"""The leaf tensors that the namespace reaches, and for each, in plain words, why `.grad` is what it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from math import hypot, inf, nan, sqrt
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from tui.kernel import torch_private
+from tui.kernel.module_walk import member_path, parameters_of, walk
+from tui.kernel.safe_objects import class_name, is_a, user_variables
+from tui.kernel.tensor_stats import TensorStats, batch_stats
+from tui.kernel.variables import attribute, shape_of
+from tui.protocol.messages import Leaf, LeafTable
+
+BUDGET_S: Final = 0.5
+"""Time for the norms of one table; rows beyond it have none."""
+
+
+@dataclass
+class _Found:
+    """A tensor that the namespace reaches."""
+
+    name: str
+    tensor: Tensor
+    is_parameter: bool
+    owner: str
+    """The module variable whose parameter it is; empty for a variable of its own."""
+    others: list[str] = field(default_factory=list)
+    """Further names of the same tensor."""
+    grad: Tensor | None = None
+    leaf: bool = True
+    tracked: bool = False
+    retains: bool = False
+    """A result that keeps its gradient, after `retain_grad()`."""
+
+
+def list_leaves(
+    namespace: Mapping[str, object], *, hidden: Container[str], limit: int = 2000, budget_s: float = BUDGET_S
+) -> LeafTable:
+    """Return leaves that require grad, then results of operations, then leaves that do not require grad.
+
+    A tensor with several names has one row, under its first name. Reads `.grad` of leaves alone, and of
+    results that retain it: elsewhere torch warns.
+
+    Args:
+        namespace: the user's; only read, may be written to meanwhile.
+        hidden: names to leave out.
+        limit: rows beyond it are left out, and counted in `omitted`.
+        budget_s: time for norms; a row beyond it has None.
+    """
+    deadline_s = time.monotonic() + budget_s
+    with torch.inference_mode(), torch_private.without_overrides():
+        found = sorted(_reached(namespace, hidden), key=_rank)
+        reached = {item.owner for item in found if item.owner and item.grad is not None}
+        listed = found[:limit]
+        norms = _norms([*(item.tensor for item in listed), *(item.grad for item in listed)], deadline_s)
+        rows = tuple(
+            _leaf(item, value, grad, others_reached=item.owner in reached)
+            for item, value, grad in zip(listed, norms[: len(listed)], norms[len(listed) :], strict=True)
+        )
+    return LeafTable(rows=rows, omitted=len(found) - len(listed))
+
+
+def _rank(item: _Found) -> int:
+    return (2 if item.leaf else 1) if not (item.leaf and item.tracked) else 0
+
+
+def _reached(namespace: Mapping[str, object], hidden: Container[str]) -> list[_Found]:
+    """Return each tensor once: tensor variables and parameters of module variables, in their order."""
+    found: dict[int, _Found] = {}
+
+    def add(name: str, tensor: Tensor, *, parameter: bool, owner: str) -> None:
+        known = found.get(id(tensor))
+        if known is not None:
+            known.others.append(name)
+            return
+        item = _Found(name, tensor, parameter, owner)
+        item.leaf, item.tracked = bool(attribute(tensor, "is_leaf")), bool(attribute(tensor, "requires_grad"))
+        item.retains = bool(attribute(tensor, "retains_grad"))
+        if item.tracked and (item.leaf or item.retains):
+            grad = attribute(tensor, "grad")
+            item.grad = grad if isinstance(grad, Tensor) else None
+        found[id(tensor)] = item
+
+    for name, value in user_variables(namespace, hidden):
+        if is_a(value, Tensor):
+            add(name, value, parameter=is_a(value, nn.Parameter), owner="")
+        elif is_a(value, nn.Module):
+            for visit in walk(name, value):
+                for own, tensor in () if visit.first else parameters_of(visit.module):
+                    path = member_path(visit.path, visit.module, own, "_parameters")
+                    add(path, tensor, parameter=True, owner=name)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class _Norm:
+    """Size of a tensor's values in one number."""
+
+    norm: float | None
+    """2-norm: NaN or Inf where values are; None where they cannot be read or the time was up."""
+    nonfinite: int
+
+
+def _norms(tensors: list[Tensor | None], deadline_s: float) -> list[_Norm]:
+    """Return the 2-norms of the tensors, all their values counted; one transfer per device."""
+    known = {index: _coalesced(tensor) for index, tensor in enumerate(tensors) if tensor is not None}
+    stats = batch_stats(list(known.values()), limit=None, deadline_s=deadline_s)
+    norms = [_Norm(None, 0) for _ in tensors]
+    for index, one in zip(known, stats, strict=True):
+        if isinstance(one, TensorStats):
+            norms[index] = _Norm(_norm_of(one), one.nonfinite)
+    return norms
+
+
+def _coalesced(tensor: Tensor) -> Tensor:
+    """Return a sparse gradient with the values of one place added up, as its norm needs them."""
+    if attribute(tensor, "layout") is torch.sparse_coo and not tensor.is_coalesced():
+        return Tensor.coalesce(tensor)
+    return tensor
+
+
+def _norm_of(stats: TensorStats) -> float:
+    if stats.nan:
+        return nan
+    if stats.nonfinite:
+        return inf
+    if stats.mean is None:
+        return 0.0
+    return hypot(sqrt(stats.counted) * stats.mean, sqrt(stats.counted - 1) * (stats.std or 0.0))
+
+
+def _leaf(item: _Found, value: _Norm, grad: _Norm, *, others_reached: bool) -> Leaf:
+    verdict = verdict_of(item, grad, others_reached=others_reached)
+    if item.others:
+        verdict += f"; also named {', '.join(item.others[:3])}{'…' if len(item.others) > 3 else ''}"
+    return Leaf(
+        name=item.name,
+        shape=shape_of(item.tensor) or (),
+        dtype=str(attribute(item.tensor, "dtype")).removeprefix("torch."),
+        device=str(attribute(item.tensor, "device")),
+        is_parameter=item.is_parameter,
+        requires_grad=item.tracked,
+        value_norm=value.norm,
+        grad_norm=grad.norm,
+        grad_nonfinite=grad.nonfinite,
+        verdict=verdict,
+    )
+
+
+def verdict_of(item: _Found, grad: _Norm, *, others_reached: bool) -> str:
+    """Return why `.grad` is None, or what it holds, as far as that can be known from outside.
+
+    `others_reached`: whether other parameters of the same module have a gradient.
+    """
+    if torch_private.is_lazy(item.tensor):
+        return "not initialized: a lazy module gets its shape from the first input"
+    if not item.leaf:
+        maker = class_name(attribute(item.tensor, "grad_fn"))
+        if item.retains:
+            so_far = "no backward has reached it yet" if item.grad is None else "it has one"
+            return f"not a leaf: made by {maker}; retain_grad() keeps its .grad, {so_far}"
+        return f"not a leaf: made by {maker}; .grad is kept only after retain_grad()"
+    if not item.tracked:
+        dtype = item.tensor.dtype
+        if not (dtype.is_floating_point or dtype.is_complex):
+            name = str(dtype).removeprefix("torch.")
+            return f"{name} cannot require grad: only floating point and complex tensors can"
+        if Tensor.is_inference(item.tensor):
+            return "made in inference mode: autograd cannot track it"
+        return "requires_grad is False: autograd does not track it"
+    if item.grad is None:
+        if others_reached:
+            return f"no gradient, though others of {item.owner} have one: the backward did not reach it"
+        return "no backward has reached it yet, or zero_grad() has freed its gradient"
+    if grad.nonfinite:
+        return f"has a gradient with {grad.nonfinite:,} NaN or infinite values"
+    if grad.norm == 0:
+        return "has a gradient of zeros: zeroed since, or what it does never reaches the loss"
+    return "has a gradient: the sum of all backwards since it was last zeroed"

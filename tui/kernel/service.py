@@ -1,0 +1,272 @@
+"""The kernel's side of the protocol: takes requests on a subshell's thread, answers, and tells news.
+
+NOTE [Threads of the kernel]
+Cells run on the main thread, a training run on a worker thread. Requests come on the thread of a subshell that
+the UI created (`create_subshell_request`), so that they are answered while both of those are busy. Handlers
+therefore only read the user's objects, and read them defensively.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tui.kernel.output import ThreadOutput
+from tui.kernel.status import TorchImport, cuda_memory, rss_bytes
+from tui.protocol.codec import DecodeError, decode, encode
+from tui.protocol.messages import (
+    EVENT,
+    REPLY,
+    REQUEST,
+    VERSION,
+    ControlRun,
+    Event,
+    GetStatus,
+    KernelStatus,
+    LeafTable,
+    ListLeaves,
+    ListModules,
+    ListVariables,
+    ModuleTree,
+    Refusal,
+    Request,
+    RunState,
+    Shutdown,
+    StartRun,
+    VariableTable,
+    request_types,
+)
+
+NOT_SHOWN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "torch", "nn", "F"})
+"""Names of the namespace that IPython or we put there."""
+
+
+class Refused(Exception):
+    """A request that cannot be carried out, with the reason for the user."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Kernel(Protocol):
+    """What we use of ipykernel's kernel."""
+
+    shell: Any
+    session: Any
+    iopub_socket: Any
+    io_loop: Any
+    shell_handlers: dict[str, Callable[..., object]]
+    control_handlers: dict[str, Callable[..., object]]
+
+
+class Service:
+    """Answers the UI's requests inside a kernel."""
+
+    def __init__(self, kernel: Kernel, *, session: str = "", idle_s: float = float("inf")) -> None:
+        """`idle_s`: end the kernel after so many seconds with no request and no run; default: never."""
+        self.kernel = kernel
+        self.session = session
+        self.idle_s = idle_s
+        self.torch = TorchImport(on_end=self._torch_ended)
+        self._cell_running = False
+        self._heard_at = time.monotonic()
+        self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
+        # what the namespace was like after the last cell, and after the one before, against which changes are marked
+        self._settled: Any = None
+        self._before: Any = None
+        self._table_at = -1
+        self._lock = threading.Lock()
+        self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
+            GetStatus: self._status,
+            ListVariables: self._variables,
+            ListLeaves: self._leaves,
+            ListModules: self._modules,
+            StartRun: self._start_run,
+            ControlRun: self._control_run,
+            Shutdown: self._shutdown,
+        }
+
+    def install(self) -> None:
+        """Take requests from now on, import torch in the background, watch for idleness."""
+        self.kernel.torchtui = self  # type: ignore[attr-defined]
+        self.kernel.shell_handlers[REQUEST] = self._answer
+        ThreadOutput.install()
+        events = self.kernel.shell.events
+        events.register("pre_run_cell", self._before_cell)
+        events.register("post_run_cell", self._after_cell)
+        self.torch.start()
+        if self.idle_s != float("inf"):
+            threading.Thread(target=self._end_when_idle, name="torchtui-idle", daemon=True).start()
+
+    # -- the wire ---------------------------------------------------------------------------------
+
+    def _answer(self, stream: object, ident: object, parent: dict[str, Any]) -> None:
+        self._heard_at = time.monotonic()
+        content = parent["content"]
+        try:
+            body: dict[str, object] = {"ok": encode(self._carry_out(content))}
+        except Refused as refusal:
+            body = {"error": encode(Refusal(refusal.kind, str(refusal)))}
+        except Exception as error:
+            # a fault of ours or of an object we looked at: told whole, and the kernel lives on
+            text = traceback.format_exc()
+            body = {"error": encode(Refusal(type(error).__name__, str(error), text))}
+        self.kernel.session.send(stream, REPLY, body, parent, ident)
+
+    def _carry_out(self, content: dict[str, Any]) -> object:
+        kind = request_types().get(content.get("name", ""))
+        if kind is None:
+            raise Refused("unknown", f"this kernel knows no request {content.get('name')!r}; is it an older version?")
+        try:
+            request = decode(kind, content.get("body", {}))
+        except DecodeError as error:
+            raise Refused("malformed", str(error)) from None
+        return self._handlers[kind](request)
+
+    def tell(self, event: Event) -> None:
+        """Send news to every UI that listens; safe from any thread, never blocks."""
+        session, socket = self.kernel.session, self.kernel.iopub_socket
+        session.send(socket, EVENT, encode(event), ident=EVENT.encode())
+
+    # -- cells ------------------------------------------------------------------------------------
+
+    def _before_cell(self, info: Any = None) -> None:
+        self._cell_running = True
+        self._heard_at = time.monotonic()
+        if self.torch.state == "importing" and "torch" in str(getattr(info, "raw_cell", "")):
+            self.torch.wait()  # the cell's own import would wait as well; here it also finds the names bound
+            self._bind_torch()
+
+    def _after_cell(self, result: object = None) -> None:
+        self._cell_running = False
+        self.tell(Event("namespace"))
+
+    def _torch_ended(self) -> None:
+        if self.torch.state == "ready":
+            self._bind_torch()
+        self.tell(Event("torch", self.torch.state))
+
+    def _bind_torch(self) -> None:
+        """Put `torch`, `nn` and `F` where the user finds them, unless the names are taken."""
+        import torch
+        from torch import nn
+
+        names = {"torch": torch, "nn": nn, "F": nn.functional}
+        for name, module in names.items():
+            self.kernel.shell.user_ns.setdefault(name, module)
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    @property
+    def _namespace(self) -> dict[str, object]:
+        namespace: dict[str, object] = self.kernel.shell.user_ns
+        return namespace
+
+    def _status(self, request: GetStatus) -> KernelStatus:
+        run: RunState | None = self._trainer.state() if self._trainer is not None else None
+        return KernelStatus(
+            protocol=VERSION,
+            pid=os.getpid(),
+            python=platform.python_version(),
+            executable=sys.executable,
+            cwd=os.getcwd(),
+            torch_state=self.torch.state,
+            torch=self.torch.version,
+            torch_error=self.torch.error,
+            device=self.torch.device,
+            device_name=self.torch.device_name,
+            rss_bytes=rss_bytes(),
+            cuda=cuda_memory(),
+            cell_running=self._cell_running,
+            execution_count=self.kernel.shell.execution_count,
+            run=run,
+        )
+
+    def _need_torch(self) -> None:
+        if not self.torch.wait():
+            raise Refused("no torch", f"torch cannot be imported by {sys.executable}: {self.torch.error}")
+
+    def _variables(self, request: ListVariables) -> VariableTable:
+        self._need_torch()
+        from tui.kernel.variables import list_variables
+
+        with self._lock:
+            count = self.kernel.shell.execution_count
+            cell_ended = count != self._table_at and not self._cell_running
+            if cell_ended:
+                self._before, self._table_at = self._settled, count
+            table, now = list_variables(
+                self._namespace,
+                hidden=NOT_SHOWN,
+                before=self._settled if self._cell_running else self._before,
+                limit=request.limit,
+                execution_count=count,
+            )
+            if cell_ended:
+                self._settled = now
+        return table
+
+    def _leaves(self, request: ListLeaves) -> LeafTable:
+        self._need_torch()
+        from tui.kernel.leaves import list_leaves
+
+        return list_leaves(self._namespace, hidden=NOT_SHOWN, limit=request.limit)
+
+    def _modules(self, request: ListModules) -> ModuleTree:
+        self._need_torch()
+        from tui.kernel.modules import list_modules
+
+        return list_modules(self._namespace, hidden=NOT_SHOWN, limit=request.limit)
+
+    def _start_run(self, request: StartRun) -> RunState:
+        self._need_torch()
+        from tui.kernel.training import RunRefused, Trainer
+
+        with self._lock:
+            if self._trainer is None:
+                self._trainer = Trainer()
+        try:
+            state: RunState = self._trainer.start(request.spec, namespace=self._namespace, on_change=self._run_changed)
+        except RunRefused as error:
+            raise Refused("refused", str(error)) from None
+        return state
+
+    def _control_run(self, request: ControlRun) -> RunState:
+        if self._trainer is None:
+            raise Refused("no run", "there is no run in this kernel")
+        from tui.kernel.training import RunRefused
+
+        try:
+            state: RunState = self._trainer.control(request.action)
+        except RunRefused as error:
+            raise Refused("refused", str(error)) from None
+        return state
+
+    def _run_changed(self, state: RunState) -> None:
+        self.tell(Event("run", state.status))
+        if state.status != "running":
+            self.tell(Event("namespace"))
+
+    def _shutdown(self, request: Shutdown) -> KernelStatus:
+        if self._trainer is not None:
+            self._trainer.stop_and_wait(request.timeout_s)
+        return self._status(GetStatus())
+
+    # -- idleness ---------------------------------------------------------------------------------
+
+    def _end_when_idle(self) -> None:
+        """End the kernel once nobody has asked anything for `idle_s` and nothing runs."""
+        while True:
+            time.sleep(min(30.0, max(0.2, self.idle_s / 4)))
+            run = self._trainer.state() if self._trainer is not None else None
+            busy = self._cell_running or (run is not None and run.status in ("running", "paused"))
+            if not busy and time.monotonic() - self._heard_at > self.idle_s:
+                self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)
+                return

@@ -1,0 +1,175 @@
+"""Checkpoints: what is in them, how they are written, and putting a run back where one was taken.
+
+A checkpoint holds dicts, lists, numbers, texts and tensors alone: it loads with ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.progress import Progress
+from tui.kernel.training.randomness import generators_of, random_state, restore_random_state
+from tui.protocol.run import CHECKPOINTS, LAST_CHECKPOINT, KnobValue
+
+SCHEMA = 1
+
+Content = dict[str, Any]
+"""``schema``, ``model``, ``optimizer``, ``scheduler``, ``loss``, ``epoch``, ``step``, ``batch``, ``random``
+(``now`` and ``epoch_start``), ``knobs``, ``seed``, ``best``, ``train_s``."""
+
+
+class CheckpointError(OSError):
+    """A checkpoint cannot be read or written; the message is for the user."""
+
+
+def take_checkpoint(
+    experiment: Experiment, progress: Progress, device: torch.device, knobs: Mapping[str, KnobValue], seed: int
+) -> Content:
+    """Return the state of a run. Its tensors are the live ones: write or copy them before training goes on."""
+    loss, scheduler = experiment.loss, experiment.scheduler
+    return {
+        "schema": SCHEMA,
+        "model": experiment.model.state_dict(),
+        "optimizer": experiment.optimizer.state_dict(),
+        "scheduler": _plain(scheduler.state_dict()) if hasattr(scheduler, "state_dict") else None,
+        "loss": loss.state_dict() if isinstance(loss, nn.Module) else None,
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "batch": progress.batch,
+        "random": {
+            "now": random_state(device, generators_of([experiment.train])),
+            "epoch_start": progress.epoch_start,
+        },
+        "knobs": dict(knobs),
+        "seed": seed,
+        "best": progress.best,
+        "train_s": progress.train_s,
+    }
+
+
+def restore_model(content: Content, experiment: Experiment) -> None:
+    """Put model, optimizer, scheduler and loss back as they were.
+
+    Raises:
+        CheckpointError: the checkpoint is of another model or optimizer.
+    """
+    try:
+        experiment.model.load_state_dict(content["model"])
+        experiment.optimizer.load_state_dict(content["optimizer"])
+        if content["scheduler"] is not None and hasattr(experiment.scheduler, "load_state_dict"):
+            experiment.scheduler.load_state_dict(content["scheduler"])  # type: ignore[union-attr]
+        if content["loss"] is not None and isinstance(experiment.loss, nn.Module):
+            experiment.loss.load_state_dict(content["loss"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"the checkpoint does not fit this experiment: {error}") from error
+
+
+def restore_progress(content: Content) -> Progress:
+    """Return how far the run was."""
+    return Progress(
+        epoch=content["epoch"],
+        step=content["step"],
+        batch=content["batch"],
+        epoch_start=content["random"]["epoch_start"],
+        best=content["best"],
+        train_s=content["train_s"],
+    )
+
+
+def restore_randomness(content: Content, experiment: Experiment, device: torch.device) -> None:
+    """Put the random streams back as they were when the checkpoint was taken."""
+    restore_random_state(content["random"]["now"], device, generators_of([experiment.train]))
+
+
+def load_checkpoint(folder: Path) -> Content | None:
+    """Read ``last.pt`` of a run directory onto the CPU, running no code that it may hold; None where there is none.
+
+    Raises:
+        CheckpointError: it is damaged, or no checkpoint of a run.
+    """
+    path = folder / CHECKPOINTS / LAST_CHECKPOINT
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise nearly anything
+        raise CheckpointError(f"cannot resume {folder.name}: its checkpoint {path} is damaged") from error
+    expected = {"model", "optimizer", "scheduler", "loss", "epoch", "step", "batch", "random", "best", "train_s"}
+    if not isinstance(content, dict) or not expected <= content.keys():
+        raise CheckpointError(f"cannot resume {folder.name}: {path} is no checkpoint of a run")
+    return content
+
+
+def write_checkpoint(path: Path, content: Content) -> None:
+    """Write a checkpoint under a temporary name, make it durable and rename it: `path` is always whole.
+
+    Raises:
+        CheckpointError: the disk is full, gone or read-only; the earlier checkpoint stays.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        # torch tells of a full disk with a RuntimeError
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        cause = error if isinstance(error, OSError) else error.__context__
+        number = cause.errno if isinstance(cause, OSError) else None
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error).split("\n")[0]
+        raise CheckpointError(number, f"cannot write the checkpoint {path}: {reason}") from error
+
+
+def copied(content: Any) -> Any:
+    """Return a copy whose tensors are on the CPU and shared with nobody."""
+    return _mapped(content, lambda tensor: tensor.detach().to("cpu", copy=True))
+
+
+def _mapped(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, OrderedDict):
+        ordered = OrderedDict((key, _mapped(item, change)) for key, item in value.items())
+        ordered.__dict__.update(value.__dict__)  # a module's state carries the versions of its parts
+        return ordered
+    if type(value) is dict:
+        return {key: _mapped(item, change) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_mapped(item, change) for item in value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return a scheduler's state without what `weights_only` would refuse: functions and objects become None."""
+    if value is None or isinstance(value, torch.Tensor) or type(value) in (bool, int, float, str, Counter):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return type(value)(map(_plain, value)) if type(value) in (list, tuple, set) else [_plain(v) for v in value]
+    if hasattr(value, "item"):  # a number of numpy's
+        return value.item()
+    return None
+
+
+def first_not_finite(named: Sequence[tuple[str, torch.Tensor]]) -> str | None:
+    """Return the first name whose tensor holds a NaN or an infinity. This is a sync point."""
+    checked = [(name, t) for name, t in named if (t.is_floating_point() or t.is_complex()) and t.numel()]
+    if not checked:
+        return None
+    device = checked[0][1].device
+    flags = torch.stack([torch.isfinite(tensor.detach()).all().to(device) for _, tensor in checked]).tolist()
+    return next((name for (name, _), finite in zip(checked, flags, strict=True) if not finite), None)
+

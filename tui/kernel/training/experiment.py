@@ -1,0 +1,225 @@
+"""The preset's file as a module, and what its functions return, checked against the contract."""
+
+from __future__ import annotations
+
+import ast
+import atexit
+import hashlib
+import itertools
+import marshal
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from tui.protocol.preset import ARGUMENTS, OPTIONAL, REQUIRED, PresetError, PresetInfo, nearest, read_preset
+from tui.protocol.run import KnobValue
+
+Loader = Iterable[Any]
+
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A preset that has been read and checked, and not run."""
+
+    info: PresetInfo
+    text: str
+    knobs: dict[str, KnobValue]
+    """Every knob with the value it is to run with."""
+    code: CodeType
+
+
+def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
+    """Read a preset and give its knobs their values, without running it.
+
+    Raises:
+        PresetError: the file breaks the contract, or has no such knob, or a value is of another type.
+    """
+    info = read_preset(path)
+    values = {knob.name: knob.default for knob in info.knobs}
+    for name, value in knobs.items():
+        kind = info.knob(name).type
+        if kind == "float" and type(value) is int:
+            value = float(value)
+        if type(value).__name__ != kind:
+            raise PresetError(f"knob {name} takes {kind}, got {value!r}", path=str(path))
+        values[name] = value
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text, filename=str(path))
+    # The value is replaced where it is written, so that top-level expressions made of knobs see it too.
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            if node.target.id in values:
+                node.value = ast.copy_location(ast.Constant(values[node.target.id]), node.value)
+    return Source(info, text, values, compile(tree, str(path), "exec", dont_inherit=True))
+
+
+class ExperimentModule:
+    """The module made of a preset's file; `close` takes it out of the interpreter again.
+
+    It has a name of its own in ``sys.modules``, under which classes defined in it can be pickled, and a stub of
+    that name on ``sys.path``, so that a DataLoader worker that was spawned (not forked) can import it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        path = Path(source.info.path)
+        digest = hashlib.sha256(source.text.encode()).hexdigest()[:6]
+        stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem)
+        self.name = f"experiment_{stem}_{digest}_{next(_serial)}"
+        self.source = source
+        self.module = ModuleType(self.name)
+        self.module.__file__ = str(path)
+        self._stub_folder = tempfile.mkdtemp(prefix="torchtui-")
+        atexit.register(self._remove_stub)
+
+    def run(self) -> None:
+        """Run the file's top level; whatever it raises passes through."""
+        stub = f"import marshal\n__file__ = {self.module.__file__!r}\n"
+        stub += f"exec(marshal.loads({marshal.dumps(self.source.code)!r}))\n"
+        Path(self._stub_folder, f"{self.name}.py").write_text(stub, encoding="utf-8")
+        sys.path.append(self._stub_folder)
+        beside = str(Path(self.source.info.path).parent)
+        if beside not in sys.path:
+            sys.path.append(beside)  # for what lies beside the file, as `python file.py` would have it
+        sys.modules[self.name] = self.module
+        exec(self.source.code, self.module.__dict__)
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """Return one of the contract's functions, None where an optional one is absent.
+
+        Raises:
+            PresetError: it is not callable, or a required one is gone.
+        """
+        found = getattr(self.module, name, None)
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+        if name in REQUIRED:
+            raise self.broken(name, f"has no callable {name}; a preset defines {REQUIRED[name]}")
+        if found is not None and name in OPTIONAL and name in self.source.info.functions:
+            raise self.broken(name, f"{name} must be a function: {OPTIONAL[name]}")
+        return None
+
+    def broken(self, function: str, message: str) -> PresetError:
+        """Return the error that says how `function` breaks the contract, with its place."""
+        line = self.source.info.functions.get(function)
+        return PresetError(message, path=self.source.info.path, line=line)
+
+    def forget(self) -> None:
+        """Take the module out of the interpreter; its classes can no longer be pickled."""
+        sys.modules.pop(self.name, None)
+        self._remove_stub()
+
+    def _remove_stub(self) -> None:
+        with suppress(ValueError):
+            sys.path.remove(self._stub_folder)
+        shutil.rmtree(self._stub_folder, ignore_errors=True)
+        atexit.unregister(self._remove_stub)
+
+
+@dataclass
+class Experiment:
+    """The live objects of a run."""
+
+    train: Loader
+    val: Loader | None
+    test: Loader | None
+    model: nn.Module
+    loss: Callable[..., Any]
+    optimizer: torch.optim.Optimizer
+    scheduler: Any | None
+    metrics: Callable[[Any, Any], Mapping[str, Any]] | None
+    step: Callable[[nn.Module, Any, Any], torch.Tensor] | None
+
+    @property
+    def loaders(self) -> dict[str, Loader]:
+        """The loaders by the names that ``data()`` gave them."""
+        named = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: loader for name, loader in named.items() if loader is not None}
+
+
+def build_experiment(module: ExperimentModule, device: torch.device) -> Experiment:
+    """Call the preset's functions, in the order data, model, loss, optimizer, scheduler.
+
+    Raises:
+        PresetError: something they return is not what the contract says.
+        Exception: whatever they raise.
+    """
+    loaders = _data(module)
+    model = _called(module, "model")
+    if not isinstance(model, nn.Module):
+        raise module.broken("model", f"model() must return an nn.Module, not {_kind(model)}")
+    model.to(device)
+    loss = _called(module, "loss")
+    if not callable(loss):
+        raise module.broken("loss", f"loss() must return a callable (output, target), not {_kind(loss)}")
+    if isinstance(loss, nn.Module):
+        loss.to(device)  # class weights and the like
+    optimizer = _called(module, "optimizer", model.parameters())
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        message = f"optimizer(parameters) must return a torch.optim.Optimizer, not {_kind(optimizer)}"
+        raise module.broken("optimizer", message)
+    scheduler = _called(module, "scheduler", optimizer) if module.function("scheduler") else None
+    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+        message = f"scheduler(optimizer) must return a learning-rate scheduler, not {_kind(scheduler)}"
+        raise module.broken("scheduler", message)
+    return Experiment(
+        train=loaders["train"],
+        val=loaders.get("val"),
+        test=loaders.get("test"),
+        model=model,
+        loss=loss,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        metrics=module.function("metrics"),
+        step=module.function("step"),
+    )
+
+
+def _data(module: ExperimentModule) -> dict[str, Loader]:
+    loaders = _called(module, "data")
+    expected = REQUIRED["data"]
+    if not isinstance(loaders, Mapping):
+        raise module.broken("data", f"data() returned {_kind(loaders)}; a preset defines {expected}")
+    for name in loaders:
+        if name not in ("train", "val", "test"):
+            hint = nearest(str(name), ("train", "val", "test"))
+            raise module.broken("data", f"data() returned a dict with the key {name!r}{hint}; it takes {expected}")
+    if loaders.get("train") is None:
+        raise module.broken("data", f"data() returned a dict without 'train'; a preset defines {expected}")
+    for name, loader in loaders.items():
+        if loader is None:
+            continue
+        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
+            raise module.broken("data", f"data()[{name!r}] must be a DataLoader, not {_kind(loader)}")
+    if batches_in(loaders["train"]) == 0:
+        raise module.broken("data", "data()['train'] has no batches: its dataset is empty, or smaller than one batch")
+    return dict(loaders)
+
+
+def batches_in(loader: Loader) -> int | None:
+    """Return how many batches a loader has; None where it does not tell."""
+    try:
+        return len(loader)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _called(module: ExperimentModule, name: str, *arguments: object) -> Any:
+    function = module.function(name)
+    assert function is not None
+    assert len(arguments) == ARGUMENTS[name]
+    return function(*arguments)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

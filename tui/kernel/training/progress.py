@@ -1,0 +1,25 @@
+"""How far a run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.kernel.training.randomness import RandomState
+
+
+@dataclass
+class Progress:
+    """Where in its epochs a run is; changed by the training thread alone, read by any."""
+
+    epoch: int = 0
+    """Epochs completed, their evaluation included."""
+    step: int = 0
+    """Optimizer steps completed."""
+    batch: int = 0
+    """Batches of the epoch in progress that have been trained on."""
+    epoch_start: RandomState | None = None
+    """Random states at the start of the epoch in progress; None between epochs."""
+    best: float | None = None
+    """The best value so far of what `best.pt` goes by; None before the first evaluation."""
+    train_s: float = 0.0
+    """Seconds spent training and evaluating, pauses left out."""

@@ -1,0 +1,219 @@
+"""The kernel's door to training: one run at a time."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import threading
+from collections.abc import Callable, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from tui.kernel.devices import DeviceError, resolve_device
+from tui.kernel.training.checkpoint import CheckpointError, Content, load_checkpoint
+from tui.kernel.training.experiment import ExperimentModule, Source, read_source
+from tui.kernel.training.rundir import (
+    RunDirError,
+    RunRecord,
+    create_run_folder,
+    host_name,
+    is_alive,
+    process_started_at,
+    read_record,
+    replace_file,
+    utc_now,
+)
+from tui.kernel.training.worker import RunPlan, Worker
+from tui.protocol.messages import RunAction, RunState
+from tui.protocol.preset import PresetError
+from tui.protocol.run import SOURCE_FILE, KnobValue, RunInfo, RunSpec
+
+
+class RunRefused(Exception):  # noqa: N818 - a refusal is no error of ours
+    """A run cannot be started or steered as asked; nothing has been created. The message is for the user."""
+
+
+class Trainer:
+    """Starts, steers and stops the runs of a kernel. Every method may be called from any thread."""
+
+    EXIT_TIMEOUT_S = 20.0
+    """How long the end of the process waits for a run to finish its step and keep its state."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._module: ExperimentModule | None = None
+        atexit.register(self.stop_and_wait, self.EXIT_TIMEOUT_S)
+
+    def start(
+        self,
+        spec: RunSpec,
+        *,
+        namespace: MutableMapping[str, object] | None,
+        on_change: Callable[[RunState], None],
+    ) -> RunState:
+        """Check all that can be checked now, create the run directory and start the training thread.
+
+        Args:
+            spec: what to train.
+            namespace: where a paused or ended run puts its objects; None for nowhere.
+            on_change: called in the training thread on every change of status, after every single step while
+                paused, and last when the run has ended and its files are closed.
+
+        Raises:
+            RunRefused: it cannot be done; no run directory has been created or changed.
+        """
+        with self._lock:
+            if self._worker is not None and not self._worker.has_ended:
+                state = self._worker.state()
+                raise RunRefused(
+                    f"run {state.id} is still {state.status} in this kernel: stop it first, or start another session"
+                )
+            try:
+                plan = _plan(spec)
+            except (PresetError, DeviceError) as error:
+                raise RunRefused(str(error)) from error
+            except (RunDirError, CheckpointError) as error:
+                raise RunRefused(str(error.strerror or error)) from error
+            if self._module is not None:
+                self._module.forget()
+            self._module = ExperimentModule(plan.source)
+            self._worker = Worker(plan, self._module, namespace, on_change)
+            state = self._worker.state()
+            self._worker.start()
+            return state
+
+    def control(self, action: RunAction) -> RunState:
+        """Note a request; its effect comes between two steps.
+
+        Raises:
+            RunRefused: there is no run, or it has ended.
+        """
+        worker = self._worker
+        if worker is None:
+            raise RunRefused("there is no run in this kernel")
+        state = worker.state()
+        if worker.has_ended:
+            raise RunRefused(f"run {state.id} has ended ({state.status})")
+        worker.control.ask(action)
+        return worker.state()
+
+    def state(self) -> RunState | None:
+        """Return how the run is, the last one where it has ended; None before the first."""
+        return self._worker.state() if self._worker is not None else None
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the run to end; return whether it has (also where there is none)."""
+        return self._worker is None or self._worker.wait(timeout_s)
+
+    def stop_and_wait(self, timeout_s: float | None = None) -> bool:
+        """Stop the run in order (its step ends, its state is kept) and return whether it has ended in time."""
+        worker = self._worker
+        if worker is None or worker.has_ended:
+            return True
+        worker.control.ask("stop")
+        return worker.wait(timeout_s)
+
+
+def _plan(spec: RunSpec) -> RunPlan:
+    """Check a spec and create or claim its run directory.
+
+    Raises:
+        PresetError, DeviceError, RunDirError, CheckpointError, RunRefused: it cannot be done.
+    """
+    earlier: RunInfo | None = None
+    checkpoint: Content | None = None
+    knobs: dict[str, KnobValue] = dict(spec.knobs)
+    if spec.resume is not None:
+        earlier = read_record(Path(spec.resume))
+        if is_alive(earlier):
+            raise RunRefused(f"run {earlier.id} is being trained by process {earlier.pid}: stop that first")
+        knobs = {**earlier.knobs, **knobs}
+    source, seed = _source_and_seed(spec, knobs, earlier)
+    wanted = spec.device
+    if earlier is not None and wanted == "auto":
+        wanted = earlier.device
+    device = resolve_device(wanted)
+    epochs = source.knobs.get("epochs", 1)
+    if not isinstance(epochs, int) or epochs < 1:
+        raise RunRefused(f"epochs must be a whole number of at least 1, got {epochs}")
+    if earlier is not None and spec.resume is not None:
+        checkpoint = load_checkpoint(Path(spec.resume))
+        if checkpoint is not None and earlier.status == "finished" and checkpoint["epoch"] >= epochs:
+            raise RunRefused(f"run {earlier.id} has finished its {checkpoint['epoch']} epochs: ask for more epochs")
+    info = _info(spec, source, device, seed, earlier)
+    folder = Path(spec.resume) if spec.resume is not None else create_run_folder(Path(spec.runs_dir), info.name)
+    record = RunRecord(folder, replace(info, id=folder.name))
+    try:
+        replace_file(folder / SOURCE_FILE, source.text.encode("utf-8"))
+        record.write()
+    except OSError as error:
+        if isinstance(error, RunDirError):
+            raise
+        raise RunDirError(error.errno, f"cannot write in {folder}: {error.strerror or error}") from error
+    return RunPlan(
+        folder=folder,
+        source=source,
+        record=record,
+        device=device,
+        seed=seed,
+        epochs=epochs,
+        resume=checkpoint,
+        is_resumed=earlier is not None,
+        start_paused=spec.start_paused,
+    )
+
+
+def _source_and_seed(
+    spec: RunSpec, knobs: dict[str, KnobValue], earlier: RunInfo | None
+) -> tuple[Source, int]:
+    """Return the preset with its knobs, and the seed; a knob called seed and the seed of the run are one."""
+    path = Path(spec.preset)
+    source = read_source(path, knobs)
+    seed = spec.seed
+    if seed is None and "seed" not in spec.knobs and earlier is not None:
+        seed = earlier.seed
+    if seed is None:
+        knob = source.knobs.get("seed", 0)
+        seed = knob if isinstance(knob, int) else 0
+    if not 0 <= seed < 2**63:
+        raise RunRefused(f"a seed is a whole number from 0 to 2**63 - 1, got {seed}")
+    if type(source.knobs.get("seed")) is int and source.knobs["seed"] != seed:
+        source = read_source(path, {**knobs, "seed": seed})
+    return source, seed
+
+
+def _info(spec: RunSpec, source: Source, device: torch.device, seed: int, earlier: RunInfo | None) -> RunInfo:
+    experiment = spec.experiment or (earlier.experiment if earlier is not None else source.info.name)
+    epochs = source.knobs.get("epochs")
+    now = RunInfo(
+        id="",
+        name=spec.name or (earlier.name if earlier is not None else Path(experiment).stem),
+        status="running",
+        experiment=experiment,
+        knobs=source.knobs,
+        device=str(device),
+        seed=seed,
+        started_at=utc_now(),
+        pid=os.getpid(),
+        host=host_name(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        command=spec.command,
+        epochs=epochs if isinstance(epochs, int) else None,
+        pid_started_at=process_started_at(),
+        session=spec.session,
+    )
+    if earlier is None:
+        return now
+    return replace(
+        now,
+        started_at=earlier.started_at,
+        epoch=earlier.epoch,
+        step=earlier.step,
+        train_s=earlier.train_s,
+        warnings=earlier.warnings,
+    )

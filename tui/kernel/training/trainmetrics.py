@@ -1,0 +1,94 @@
+"""The preset's metrics on the batches it trains on, at next to no cost.
+
+The outputs of many small batches are gathered and measured in one call; of large ones, or where a metric is
+slow, only as many are measured as keeps the cost under its share of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from tui.kernel.training.batches import batch_size, is_pair
+from tui.kernel.training.evaluation import Means, add_metrics
+from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.randomness import preserved_randomness
+
+SHARE = 0.0025
+MAX_BATCHES = 128
+MAX_ELEMENTS = 1 << 20
+
+
+class TrainMetrics:
+    """Means of the metrics over the batches of an epoch, or over those of them that there was time for."""
+
+    def __init__(self, experiment: Experiment, device: torch.device) -> None:
+        self._experiment = experiment
+        self._device = device
+        self._means = Means()
+        self._gathered: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._elements = 0
+        self._shape: tuple[torch.Size, torch.Size] | None = None
+        self._since_s = 0.0
+        self.next_at_s = float("-inf")
+        """When the next batch may be added, on the clock of `perf_counter`."""
+
+    def start_epoch(self) -> None:
+        """Begin an epoch; its first batch is always measured."""
+        self._gathered.clear()
+        self._elements = 0
+        self._means.take()
+        self.next_at_s = float("-inf")
+
+    def add(self, output: Any, batch: Any, now_s: float) -> None:
+        """Add a batch that has just been trained on, with what the model made of it."""
+        target = batch[1] if is_pair(batch) else None
+        if target is None or not _can_gather(output, target):
+            self._since_s = now_s
+            self._measure(output, batch)
+            return
+        shape = (output.shape[1:], target.shape[1:])
+        if self._gathered and shape != self._shape:
+            self._measure_gathered()
+        if not self._gathered:
+            self._since_s, self._shape = now_s, shape
+        self._gathered.append((output.detach(), target))
+        self._elements += output.numel()
+        if len(self._gathered) >= MAX_BATCHES or self._elements >= MAX_ELEMENTS:
+            self._measure_gathered()
+
+    def take(self) -> Mapping[str, float]:
+        """Return the epoch's means. This is a sync point where the batches are on a device."""
+        self._measure_gathered()
+        return self._means.take()
+
+    def _measure_gathered(self) -> None:
+        if not self._gathered:
+            return
+        outputs, targets = zip(*self._gathered, strict=True)
+        self._gathered.clear()
+        self._elements = 0
+        with torch.no_grad():
+            self._measure(torch.cat(outputs), (None, torch.cat(targets)))
+
+    def _measure(self, output: Any, batch: Any) -> None:
+        start_s = perf_counter()
+        size = batch_size(batch[1:]) if is_pair(batch) and batch[0] is None else batch_size(batch)
+        with torch.no_grad(), preserved_randomness(self._device):
+            add_metrics(self._means, self._experiment, output, batch, size)
+        self.next_at_s = self._since_s + (perf_counter() - start_s) / SHARE
+
+
+def _can_gather(output: Any, target: Any) -> bool:
+    """Return whether these are small tensors with a sample per row, such that several may become one."""
+    return (
+        type(output) is torch.Tensor
+        and type(target) is torch.Tensor
+        and output.dim() > 0
+        and target.dim() > 0
+        and output.size(0) == target.size(0)
+        and output.numel() < MAX_ELEMENTS // 8
+    )

@@ -1,0 +1,396 @@
+"""The training thread: prepares a run, trains, and ends it in order, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import torch
+
+from tui.kernel.devices import device_name
+from tui.kernel.explain import explain, formatted, where
+from tui.kernel.output import RunLog, output_to
+from tui.kernel.training.batches import describe, is_pair
+from tui.kernel.training.checkpoint import (
+    CheckpointError,
+    Content,
+    first_not_finite,
+    restore_model,
+    restore_progress,
+    restore_randomness,
+    take_checkpoint,
+)
+from tui.kernel.training.checkpoints import Checkpoints, best_of
+from tui.kernel.training.control import Control, Stopped
+from tui.kernel.training.diagnosis import broadcast_warning, first_bad_place
+from tui.kernel.training.events import EventFile, LogWriteError
+from tui.kernel.training.experiment import (
+    Experiment,
+    ExperimentModule,
+    Source,
+    batches_in,
+    build_experiment,
+)
+from tui.kernel.training.handover import Handover, RunHandle
+from tui.kernel.training.loop import Loop, LoopError, NotFiniteLoss
+from tui.kernel.training.progress import Progress
+from tui.kernel.training.randomness import seed_everything
+from tui.kernel.training.recorder import Recorder
+from tui.kernel.training.rundir import RunDirError, RunRecord, git_state, utc_now
+from tui.protocol.messages import RunState
+from tui.protocol.preset import PresetError
+from tui.protocol.run import RunError, RunStatus
+
+
+class NotFiniteParameters(ArithmeticError):  # noqa: N818
+    """A parameter has become NaN or infinite, so its state is not kept."""
+
+
+@dataclass
+class RunPlan:
+    """All that `Trainer.start` has found out and prepared."""
+
+    folder: Path
+    source: Source
+    record: RunRecord
+    device: torch.device
+    seed: int
+    epochs: int
+    resume: Content | None
+    """The checkpoint to go on from; None to begin at the beginning."""
+    is_resumed: bool
+    start_paused: bool
+
+
+class Worker:
+    """One run, from its first line to its end."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        module: ExperimentModule,
+        namespace: MutableMapping[str, object] | None,
+        on_change: Callable[[RunState], None],
+    ) -> None:
+        self.plan = plan
+        self.control = Control(paused=plan.start_paused)
+        self.status: RunStatus = "running"
+        self.error: RunError | None = None
+        self.progress = Progress()
+        if plan.resume is not None:
+            self.progress = restore_progress(plan.resume)
+        self._module = module
+        self._on_change = on_change
+        self._handle = RunHandle(plan.folder, dict(plan.source.knobs))
+        self._handover = Handover(namespace)
+        self._told_skipped: set[str] = set()
+        self._log = RunLog(plan.folder / "log.txt")
+        self._events: EventFile | None = None
+        self._experiment: Experiment | None = None
+        self._checkpoints: Checkpoints | None = None
+        self._loop: Loop | None = None
+        self._began_s: float | None = None
+        self._epoch_began_s = perf_counter()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=f"train {plan.folder.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. It is a daemon: who ends the process stops the run first."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the run; return whether it has ended."""
+        return self._ended.wait(timeout_s)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run is over and its files are closed."""
+        return self._ended.is_set()
+
+    def state(self) -> RunState:
+        """Return how the run is; any thread may ask."""
+        return RunState(
+            id=self.plan.folder.name,
+            folder=str(self.plan.folder),
+            status=self.status,
+            epoch=self.progress.epoch,
+            step=self.progress.step,
+            error=self.error.message if self.error is not None else "",
+        )
+
+    # -- the thread ---------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            with output_to(self._log):
+                try:
+                    self._end(self._outcome())
+                except BaseException as error:  # noqa: BLE001 - the thread's boundary: all becomes words
+                    self._fail(error)
+        finally:
+            self._close()
+
+    def _outcome(self) -> RunStatus:
+        try:
+            self._prepare()
+            self._train()
+        except Stopped:
+            return "stopped"
+        return "finished"
+
+    def _prepare(self) -> None:
+        plan, device = self.plan, self.plan.device
+        torch.set_grad_enabled(True)  # a new thread's default; said because all depends on it
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        info = plan.record.info
+        again = f"resumed at epoch {self.progress.epoch + 1}, step {self.progress.step}" if plan.is_resumed else "new run"
+        self._log.say(f"{info.experiment} on {device}, seed {plan.seed}: {again}")
+        plan.record.update(git=git_state(os.getcwd()), device_name=device_name(device))
+        seed_everything(plan.seed)
+        self._module.run()
+        experiment = self._experiment = build_experiment(self._module, device)
+        if plan.resume is not None:
+            restore_model(plan.resume, experiment)
+            restore_randomness(plan.resume, experiment, device)
+        plan.resume = None  # its tensors are not needed twice
+        trainable = sum(p.numel() for p in experiment.model.parameters() if p.requires_grad)
+        plan.record.update(steps_per_epoch=batches_in(experiment.train), parameters=trainable)
+        plan.record.write()
+        start_step = self.progress.step + 1 if plan.is_resumed else None
+        self._events = EventFile(plan.folder, start_step=start_step)
+        self._checkpoints = Checkpoints(plan.folder, self._take_checkpoint)
+        self._give_run()
+
+    def _train(self) -> None:
+        assert self._experiment is not None
+        assert self._events is not None
+        recorder = Recorder(self._events, self.plan.device, self._experiment.model.named_parameters())
+        self._loop = Loop(
+            self._experiment, self.plan.device, recorder, self.control, self, self.progress, self.plan.epochs
+        )
+        self._began_s = self._epoch_began_s = perf_counter()
+        try:
+            self._loop.run()
+        finally:
+            self._count_time()
+            with suppress(LogWriteError, RuntimeError):  # the first error is the one to tell of
+                recorder.close_window(final=True)
+                recorder.flush(wait=True)
+        if recorder.first_not_finite is not None:
+            raise NotFiniteLoss(*recorder.first_not_finite)
+
+    # -- what the loop tells (LoopEvents) -----------------------------------------------------------
+
+    def paused(self) -> None:
+        """Keep the state, show the objects, and say so."""
+        self._count_time()
+        assert self._checkpoints is not None
+        if self.status != "paused" or self._checkpoints.cost_s <= Checkpoints.SMALL_S:
+            self._checkpoints.save()
+        if self.status != "paused":
+            self._log.say(f"paused at step {self.progress.step}")
+        self._give_all()
+        self._set_status("paused")
+
+    def resumed(self) -> None:
+        """Go on."""
+        self._began_s = perf_counter()
+        if self.status != "running":
+            self._log.say("resumed")
+            self._set_status("running")
+
+    def epoch_ended(self, train: dict[str, float], val: dict[str, float] | None) -> None:
+        """Write the log's line, the record and the checkpoints of an epoch."""
+        assert self._checkpoints is not None
+        self._count_time(goes_on=True)
+        now_s = perf_counter()
+        self._log.say(epoch_line(self.progress.epoch, self.plan.epochs, train, val, now_s - self._epoch_began_s))
+        self._epoch_began_s = now_s
+        if self.progress.epoch == 1:
+            self._warn_of_broadcasting()
+        is_best = val is not None and self._is_best(val)
+        self._checkpoints.save_if_cheap()
+        if is_best:
+            self._checkpoints.keep_best()
+        self._note_progress()
+        self.plan.record.write_if_due()
+
+    def tested(self, test: dict[str, float]) -> None:
+        """Write the log's line of the test set."""
+        self._log.say("  ".join(["test", *(f"{name} {value:.4g}" for name, value in test.items())]))
+
+    def checkpoint_if_due(self, now_s: float) -> None:
+        """Keep the state inside a long epoch."""
+        assert self._checkpoints is not None
+        if now_s >= self._checkpoints.due_at_s:
+            self._count_time(goes_on=True)
+            self._checkpoints.save()
+            self._note_progress()
+            self.plan.record.write_if_due()
+
+    # -- ends ---------------------------------------------------------------------------------------
+
+    def _end(self, status: RunStatus) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.save()
+            self._log.say(f"{status} after {self.progress.epoch} epochs, {self.progress.step} steps")
+        self._give_all()
+        self._set_status(status)
+
+    def _fail(self, error: BaseException) -> None:
+        """Record why the run failed; nothing in here may raise."""
+        self.error = self._as_run_error(error)
+        place = f" ({self.error.where})" if self.error.where else ""
+        self._log.say(f"failed: {self.error.message}{place}")
+        if self.error.traceback:
+            self._log.say(self.error.traceback.rstrip())
+        with suppress(CheckpointError, RuntimeError):
+            if self._checkpoints is not None:
+                self._checkpoints.write_best()
+        self._give_all()
+        try:
+            self._set_status("failed")
+        except OSError as failure:
+            self.status = "failed"
+            self._log.say(str(failure))
+
+    def _as_run_error(self, error: BaseException) -> RunError:
+        path = str(self.plan.source.info.path)
+        if isinstance(error, NotFiniteLoss | NotFiniteParameters):
+            place = first_bad_place(self._loop) if isinstance(error, NotFiniteLoss) else ""
+            told = f"{error}{f': {place}' if place else ''}; the last good checkpoint is kept"
+            return RunError("NotFinite", told, f"epoch {self.progress.epoch + 1}, step {_step_of(error, self.progress)}")
+        if isinstance(error, PresetError):
+            line = f":{error.line}" if error.line else ""
+            return RunError(type(error).__name__, str(error), f"{Path(path).name}{line}")
+        if isinstance(error, LogWriteError | CheckpointError | RunDirError):
+            kept = "; the last good checkpoint is kept" if self.progress.step else ""
+            return RunError(type(error).__name__, f"{error.strerror or error}{kept}", traceback=formatted(error))
+        context = "" if isinstance(error, LoopError) else self._context()
+        return RunError(type(error).__name__, explain(error, context), where(error, path), formatted(error))
+
+    def _context(self) -> str:
+        """Return the shapes of the batch in work, where there is one."""
+        batch = self._loop.batch if self._loop is not None else None
+        if batch is None:
+            return ""
+        try:
+            if is_pair(batch):
+                output = f", output {describe(self._loop.output)}" if self._loop and self._loop.output is not None else ""
+                return f"input {describe(batch[0])}, target {describe(batch[1])}{output}"
+            return f"batch {describe(batch)}"
+        except Exception:  # noqa: BLE001 - a batch of the user's own kind, in the middle of an error
+            return ""
+
+    def _close(self) -> None:
+        self._loop = None
+        self._experiment = None
+        if self._events is not None:
+            self._events.close()
+        self._log.close()
+        self._ended.set()
+        self._tell()
+
+    # -- helpers ------------------------------------------------------------------------------------
+
+    def _take_checkpoint(self) -> Content:
+        assert self._experiment is not None
+        bad = first_not_finite(list(self._experiment.model.named_parameters()))
+        if bad is not None:
+            raise NotFiniteParameters(f"parameter {bad} is NaN or infinite at step {self.progress.step}")
+        plan = self.plan
+        return take_checkpoint(self._experiment, self.progress, plan.device, plan.source.knobs, plan.seed)
+
+    def _is_best(self, val: dict[str, float]) -> bool:
+        name, value, higher = best_of(val)
+        if self.progress.best is None:
+            self._log.say(f"best.pt keeps the epoch with the {'highest' if higher else 'lowest'} val {name}")
+        elif not (value > self.progress.best if higher else value < self.progress.best):
+            return False
+        if value != value:
+            return False
+        self.progress.best = value
+        return True
+
+    def _warn_of_broadcasting(self) -> None:
+        warning = broadcast_warning(self._loop)
+        info = self.plan.record.info
+        if warning and warning not in info.warnings:
+            self._log.say(f"warning: {warning}")
+            self.plan.record.update(warnings=(*info.warnings, warning))
+
+    def _give_run(self) -> None:
+        handle, experiment = self._handle, self._experiment
+        assert experiment is not None
+        handle.model, handle.optimizer, handle.scheduler = experiment.model, experiment.optimizer, experiment.scheduler
+        handle.loaders, handle.progress = experiment.loaders, self.progress
+        self._note_skipped(self._handover.give({"run": handle}))
+
+    def _give_all(self) -> None:
+        """Give the namespace the objects of the last batch."""
+        if self._experiment is None:
+            return
+        handle, loop = self._handle, self._loop
+        names: dict[str, object] = {"run": handle, "model": self._experiment.model}
+        names["optimizer"] = self._experiment.optimizer
+        if loop is not None and loop.batch is not None:
+            handle.loss, handle.output, handle.batch = loop.loss, loop.output, loop.batch
+            names.update(loss=loop.loss, output=loop.output, batch=loop.batch)
+        self._handover.let_go()
+        self._note_skipped(self._handover.give(names))
+
+    def _note_skipped(self, skipped: list[str]) -> None:
+        new = [name for name in skipped if name not in self._told_skipped]
+        self._told_skipped.update(new)
+        if new:
+            self._log.say(f"left alone, since they are yours: {', '.join(new)} (run.{new[0]} is the run's)")
+
+    def _count_time(self, *, goes_on: bool = False) -> None:
+        now_s = perf_counter()
+        if self._began_s is not None:
+            self.progress.train_s += now_s - self._began_s
+        self._began_s = now_s if goes_on else None
+
+    def _note_progress(self) -> None:
+        progress = self.progress
+        self.plan.record.update(epoch=progress.epoch, step=progress.step, train_s=round(progress.train_s, 3))
+
+    def _set_status(self, status: RunStatus) -> None:
+        """Change the status, in the record first."""
+        self._note_progress()
+        ended = status not in ("running", "paused")
+        self.plan.record.update(status=status, error=self.error, ended_at=utc_now() if ended else None)
+        self._handle.status = status
+        self.plan.record.write()
+        self.status = status
+        if not ended:
+            self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._on_change(self.state())
+        except Exception:  # noqa: BLE001 - the listener's trouble must not end the run
+            traceback.print_exc()
+
+
+def _step_of(error: NotFiniteLoss | NotFiniteParameters, progress: Progress) -> int:
+    return error.step if isinstance(error, NotFiniteLoss) else progress.step
+
+
+def epoch_line(
+    epoch: int, epochs: int, train: dict[str, float], val: dict[str, float] | None, elapsed_s: float
+) -> str:
+    """Return the log's line of an epoch."""
+    parts = [f"epoch {epoch}/{epochs}"]
+    parts += [f"train {name} {value:.4g}" for name, value in train.items()]
+    parts += [f"val {name} {value:.4g}" for name, value in (val or {}).items()]
+    return "  ".join(parts) + f"  ({elapsed_s:.1f} s)"
+
+

@@ -1,0 +1,145 @@
+"""The run directory: the names of its files, the fields of ``run.json``, the tags of its event log.
+
+    runs/<UTC time>-<name>-<4 hex>/
+        run.json                the record, replaced atomically
+        events.out.tfevents.*   TensorBoard's event format, append-only, one per writer and resumption
+        checkpoints/            last.pt, best.pt
+        experiment.py           the source that ran
+        log.txt                 what it printed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+SCHEMA: Final = 1
+RECORD_FILE: Final = "run.json"
+SOURCE_FILE: Final = "experiment.py"
+LOG_FILE: Final = "log.txt"
+CHECKPOINTS: Final = "checkpoints"
+LAST_CHECKPOINT: Final = "last.pt"
+BEST_CHECKPOINT: Final = "best.pt"
+EVENTS_PREFIX: Final = "events.out.tfevents."
+
+RunStatus = Literal["running", "paused", "finished", "stopped", "failed", "lost"]
+"""`lost`: the record says running or paused, and the process that wrote it is gone."""
+
+KnobValue = bool | int | float | str
+
+LOSS: Final = "train/loss"
+LR: Final = "lr"
+GRAD_NORM: Final = "grad_norm"
+SAMPLES_PER_S: Final = "samples_per_s"
+ALLOCATED_BYTES: Final = "memory/allocated_bytes"
+PHASES: Final = ("data", "forward", "backward", "optimizer")
+"""The parts of a step, in the order they run; their tags are ``time/<phase>_ms``."""
+
+
+def phase_tag(phase: str) -> str:
+    """Return the tag of a phase's time, in milliseconds."""
+    return f"time/{phase}_ms"
+
+
+@dataclass(frozen=True)
+class RunError:
+    """Why a run failed."""
+
+    kind: str
+    """The exception's class, e.g. ``ZeroDivisionError``; ``NotFinite`` for a loss that is NaN or Inf."""
+    message: str
+    """One or two sentences in plain words."""
+    where: str = ""
+    """``file.py:12 in model`` where known, else empty."""
+    traceback: str = ""
+    """The whole traceback as Python prints it; empty where there was no exception."""
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The commit of the working directory that the run was started in."""
+
+    commit: str
+    """The full hash."""
+    dirty: bool
+    """Whether tracked files differed from that commit."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The content of ``run.json``."""
+
+    id: str
+    """The folder's name: ``<UTC time>-<name>-<4 hex>``."""
+    name: str
+    """What the user called it; else the experiment's name."""
+    status: RunStatus
+    experiment: str
+    """Name of the preset, or path of the file."""
+    knobs: dict[str, KnobValue]
+    """Every knob with the value it ran with."""
+    device: str
+    """``cpu``, ``cuda:0``, ``mps``."""
+    seed: int
+    started_at: str
+    """ISO 8601, UTC, with seconds and ``+00:00``."""
+    pid: int
+    """The process that trains it."""
+    host: str
+    schema: int = SCHEMA
+    ended_at: str | None = None
+    """None while it has not ended."""
+    device_name: str = ""
+    """``NVIDIA H200``; empty on the CPU."""
+    torch: str = ""
+    python: str = ""
+    command: tuple[str, ...] = ()
+    """The command line that started it; empty where a screen did."""
+    git: GitState | None = None
+    """None outside a git checkout."""
+    error: RunError | None = None
+    """None unless it failed."""
+    epochs: int | None = None
+    """Epochs it was asked for; None where it has no such knob."""
+    steps_per_epoch: int | None = None
+    """Batches in the training loader; None where the loader does not tell."""
+    epoch: int = 0
+    """Epochs completed, as of the last replacement of the record."""
+    step: int = 0
+    """Optimizer steps completed, as of the last replacement of the record."""
+    parameters: int | None = None
+    """Trainable parameters, each counted once; None before the model is built."""
+    pid_started_at: float | None = None
+    """When the process started, in seconds since 1970, which tells it from a later one of the same pid."""
+    train_s: float | None = None
+    """Seconds spent training (not paused), as of the last replacement of the record."""
+    session: str | None = None
+    """The session whose kernel trains it."""
+    warnings: tuple[str, ...] = field(default=())
+    """Things worth knowing that did not stop it, in plain words."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What the trainer is asked to do."""
+
+    preset: str
+    """Absolute path of the preset's file."""
+    runs_dir: str
+    """Absolute path of the folder that holds run directories."""
+    experiment: str = ""
+    """What ``run.json`` calls it: the preset's name, or the path as the user gave it."""
+    name: str = ""
+    """The user's name for the run; empty: the experiment's."""
+    knobs: dict[str, KnobValue] = field(default_factory=dict)
+    """Values that replace the file's own, by name, already of the knob's type."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
+    seed: int | None = None
+    """None: the preset's ``seed`` knob, else 0."""
+    resume: str | None = None
+    """Absolute path of a run directory to go on with; None: a new run."""
+    command: tuple[str, ...] = ()
+    session: str | None = None
+    start_paused: bool = False
+    """Whether to stop before the first step and wait for resume or step."""

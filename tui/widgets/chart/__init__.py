@@ -1,0 +1,12 @@
+"""The live chart: data in by ``Chart.show``, cells out, and only the cells that changed are painted.
+
+``model`` is what a caller hands in, ``scale`` and ``ticks`` decide the axes, ``curves`` turns points into
+strokes, ``plot`` (the only user of plotext) strokes into braille, ``legend`` writes the title line,
+``picture`` puts it all together as styled cells, and ``widget`` paints them. Importing this package imports
+neither plotext nor numpy: the first drawing does.
+"""
+
+from tui.widgets.chart.model import ChartData, Curve, Mark, Role, View
+from tui.widgets.chart.widget import Chart
+
+__all__ = ["Chart", "ChartData", "Curve", "Mark", "Role", "View"]

@@ -1,0 +1,214 @@
+"""A chart as lines of styled cells: title and legend, canvas, axes, marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.widgets.chart.cells import Line, Row, cut, to_cells
+from tui.widgets.chart.curves import Oddities, columns_of, extent, oddities, trace
+from tui.widgets.chart.legend import Look, looks_of, title_row
+from tui.widgets.chart.model import ChartData, Columns, Mark, Points
+from tui.widgets.chart.plot import Canvas, draw
+from tui.widgets.chart.scale import Axis, x_axis, y_axis
+from tui.widgets.chart.ticks import tick_labels
+
+ROOMY_ROWS = 8
+"""From this height on the x axis has a row of its own above its labels."""
+GUTTER_CELLS = 4
+"""Least width of the y labels, so that they rarely move the canvas."""
+CELLS_PER_LABEL = 16
+DENSE_INK = 100
+"""Added to a curve's ink for its band."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the next picture of the same chart starts from, so that axes keep still."""
+
+    x: Axis | None = None
+    y: Axis | None = None
+    gutter: int = GUTTER_CELLS
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn chart."""
+
+    lines: list[Line]
+    """From the top."""
+    memory: Memory
+
+
+def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture:
+    """Draw ``data`` on ``width`` x ``height`` cells."""
+    looks = looks_of(data.curves)
+    ranges = [found for curve in data.curves if (found := curve.points.x_range())]
+    body = height - 1
+    if not ranges:
+        return Picture(_empty(data, looks, width, height), Memory())
+    view = data.view
+    span = min(low for low, _ in ranges), max(high for _, high in ranges)
+    across = x_axis(span, memory.x, low=view.x_min, high=view.x_max, log=view.log_x)
+    axis_rows = 0 if body < 3 or width < 16 else (2 if height >= ROOMY_ROWS else 1)
+    rows = body - axis_rows
+    if rows < 1:
+        return Picture([title_row(data.title, looks, Oddities(), width)][:height], Memory(across))
+    # The labels decide how wide the canvas is, and the canvas what they say: lay out with a guess first.
+    gutter = memory.gutter if axis_rows else -1
+    points = [curve.points for curve in data.curves]
+    columns, up = _measure(points, across, width - gutter - 1, rows, memory.y, log=view.log_y)
+    labels = _y_labels(up, rows)
+    needed = max([GUTTER_CELLS, *(len(text) for text in labels.values())])
+    if axis_rows and (needed > gutter or needed < gutter - 1):
+        gutter = needed
+        columns, up = _measure(points, across, width - gutter - 1, rows, up, log=view.log_y)
+        labels = _y_labels(up, rows)
+    odd = _together([oddities(each, log=up.log) for each in columns])
+    frame = _Frame(across, up, width - gutter - 1, rows, gutter)
+    lines = [title_row(data.title, looks, odd, width)]
+    lines += _canvas_lines(frame, columns, looks, odd, labels, width)
+    lines += _x_lines(frame, odd, width, axis_rows)
+    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS)))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the canvas is."""
+
+    x: Axis
+    y: Axis
+    columns: int
+    """Cells of canvas across."""
+    rows: int
+    """Cells of canvas down."""
+    gutter: int
+    """Cells of labels to the left of the y axis; -1: there is no y axis."""
+
+
+def _measure(
+    points: list[Points], across: Axis, width: int, rows: int, before: Axis | None, *, log: bool
+) -> tuple[list[Columns], Axis]:
+    columns = [columns_of(each, across, max(1, width)) for each in points]
+    found = extent(columns, log=log)
+    if found is None:  # nothing positive on a log axis, or nothing finite at all
+        return columns, before or (Axis(0.1, 1.0, True) if log else Axis(0.0, 1.0))
+    return columns, y_axis(*found, rows, before, log=log)
+
+
+def _y_labels(axis: Axis, rows: int) -> dict[int, str]:
+    """Return the labels by row from the top; the first of two that fall on one row gives way."""
+    values = axis.ticks(max(2, 1 + (rows - 1) // 2))
+    names = tick_labels(values)
+    last = rows - 1
+    return {
+        last - _row_of(axis.fraction(value), rows): name for value, name in zip(values, names, strict=True)
+    }
+
+
+def _row_of(fraction: float, rows: int) -> int:
+    """Return the cell row, from the bottom, of a fraction of the y axis: that of the dot of a value there."""
+    return min(rows * 4 - 1, max(0, round(fraction * (4 * rows - 1)))) // 4
+
+
+def _canvas_lines(
+    frame: _Frame,
+    columns: list[Columns],
+    looks: list[Look],
+    odd: Oddities,
+    labels: dict[int, str],
+    width: int,
+) -> list[Line]:
+    traces = [
+        trace(each, frame.y, frame.rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=look.glyph is not None)
+        for ink, (each, look) in enumerate(zip(columns, looks, strict=True), 1)
+    ]
+    bands = draw([each.band for each in traces if each.band], frame.columns, frame.rows)
+    canvas = draw([each.line for each in traces if each.line], frame.columns, frame.rows)
+    rows = [Row(width) for _ in range(frame.rows)]
+    for index, row in enumerate(rows):
+        for layer in (bands, canvas):  # a line hides the band behind it, which would blur it
+            _put_canvas_row(row, frame, layer, index, looks)
+        if frame.gutter >= 0:
+            row.put(frame.gutter - len(labels.get(index, "")), list(labels.get(index, "")), "label")
+            row.put(frame.gutter, ["┤" if index in labels else "│"], "axis")
+    for found, look in zip(traces, looks, strict=True):
+        for column, dot in found.lone:
+            _put_dot(rows, frame, column, dot, look.glyph or "•", look.style)
+        for column, dot in found.stations:
+            _put_dot(rows, frame, column, dot, look.glyph or "•", look.style)
+    for look in looks:
+        if look.curve.mark is not None:
+            _put_mark(rows, frame, look.curve.mark, look.style)
+    for cell in odd.pos_inf:
+        rows[0].put(frame.gutter + 1 + cell, ["↑"], "bad")
+    for cell in odd.neg_inf:
+        rows[-1].put(frame.gutter + 1 + cell, ["↓"], "bad")
+    return [row.line() for row in rows]
+
+
+def _put_canvas_row(row: Row, frame: _Frame, canvas: Canvas, index: int, looks: list[Look]) -> None:
+    left = frame.gutter + 1
+    for column, (character, ink) in enumerate(zip(canvas.text[index], canvas.inks[index], strict=True)):
+        if ink:
+            look = looks[(ink - 1) % DENSE_INK]
+            row.cells[left + column] = character
+            row.styles[left + column] = look.band_style if ink > DENSE_INK else look.style
+
+
+def _put_dot(rows: list[Row], frame: _Frame, column: int, dot: int, glyph: str, style: str) -> None:
+    rows[len(rows) - 1 - dot // 4].put(frame.gutter + 1 + column // 2, [glyph], style)
+
+
+def _put_mark(rows: list[Row], frame: _Frame, mark: Mark, style: str) -> None:
+    across, up = frame.x.fraction(mark.x), frame.y.fraction(mark.y)
+    if 0 <= across <= 1 and 0 <= up <= 1:
+        column = min(frame.columns - 1, int(across * frame.columns))
+        rows[len(rows) - 1 - _row_of(up, frame.rows)].put(frame.gutter + 1 + column, ["★"], style)
+
+
+def _x_lines(frame: _Frame, odd: Oddities, width: int, axis_rows: int) -> list[Line]:
+    """Return the axis and its labels: on two rows, or the labels in the axis where there is only one."""
+    if not axis_rows:
+        return []
+    left = frame.gutter + 1
+    axis = Row(width)
+    axis.put(frame.gutter, ["└"] + ["─"] * frame.columns, "axis")
+    names = axis if axis_rows == 1 else Row(width)
+    values = frame.x.ticks(max(2, frame.columns // CELLS_PER_LABEL), whole=frame.x.high - frame.x.low >= 2)
+    free = left
+    for value, name in zip(values, tick_labels(values), strict=True):
+        column = left + min(frame.columns - 1, int(frame.x.fraction(value) * frame.columns))
+        if axis_rows == 2:
+            axis.put(column, ["┬"], "axis")
+        at = min(max(left, column - len(name) // 2), width - len(name))
+        if at >= free:
+            names.put(at, list(name), "label")
+            free = at + len(name) + 1
+    for cells, glyph in ((odd.non_positive, "▾"), (odd.nan, "×")):
+        for cell in cells:
+            axis.put(left + cell, [glyph], "bad")
+    return [axis.line()] if axis_rows == 1 else [axis.line(), names.line()]
+
+
+def _together(each: list[Oddities]) -> Oddities:
+    def added(counts: list[dict[int, int]]) -> dict[int, int]:
+        total: dict[int, int] = {}
+        for one in counts:
+            for cell, count in one.items():
+                total[cell] = total.get(cell, 0) + count
+        return total
+
+    return Oddities(
+        added([one.nan for one in each]),
+        added([one.pos_inf for one in each]),
+        added([one.neg_inf for one in each]),
+        added([one.non_positive for one in each]),
+    )
+
+
+def _empty(data: ChartData, looks: list[Look], width: int, height: int) -> list[Line]:
+    rows = [Row(width) for _ in range(height - 1)]
+    if rows:
+        text = cut(to_cells(data.empty), width)
+        rows[(len(rows) - 1) // 2].put((width - len(text)) // 2, text, "dim")
+    return [title_row(data.title, looks, Oddities(), width), *(row.line() for row in rows)][:height]

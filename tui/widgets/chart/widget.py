@@ -1,0 +1,199 @@
+"""The chart on the screen: keeps its lines, and paints the cells that changed and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.chart.cells import Line, changed_spans
+from tui.widgets.chart.model import ChartData
+
+if TYPE_CHECKING:
+    from tui.widgets.chart.picture import Memory
+
+_STYLES = (
+    "title", "title-focused", "value", "label", "axis", "dim", "bad",
+    "train", "val", "test", "other-0", "other-1", "other-2", "other-3",
+    "train-band", "val-band", "test-band", "other-0-band", "other-1-band", "other-2-band", "other-3-band",
+)  # fmt: skip
+
+
+class Chart(Widget, can_focus=True):
+    """Curves over steps, drawn in braille.
+
+    ``show`` may be called at any rate: whatever came since the last paint is drawn once, a chart that nobody
+    sees is not drawn at all, and one whose points did not change paints nothing.
+    """
+
+    DEFAULT_CSS: ClassVar[str] = """
+    Chart {
+        height: 1fr;
+        min-height: 3;
+        & > .chart--title { text-style: bold; }
+        & > .chart--title-focused { text-style: bold reverse; }
+        & > .chart--label { color: $text-muted; }
+        & > .chart--axis { color: $foreground 35%; }
+        & > .chart--dim { color: $text-muted; }
+        & > .chart--bad { color: $error; text-style: bold; }
+        & > .chart--train { color: $text-primary; }
+        & > .chart--val { color: $text-warning; }
+        & > .chart--test { color: $text-success; }
+        & > .chart--other-0 { color: $text-secondary; }
+        & > .chart--other-1 { color: $text-accent; }
+        & > .chart--other-2 { color: $text-error; }
+        & > .chart--other-3 { color: $text-success; }
+        & > .chart--train-band { color: $text-primary 45%; }
+        & > .chart--val-band { color: $text-warning 45%; }
+        & > .chart--test-band { color: $text-success 45%; }
+        & > .chart--other-0-band { color: $text-secondary 45%; }
+        & > .chart--other-1-band { color: $text-accent 45%; }
+        & > .chart--other-2-band { color: $text-error 45%; }
+        & > .chart--other-3-band { color: $text-success 45%; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _STYLES}
+
+    def __init__(
+        self,
+        data: ChartData | None = None,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self._data = data or ChartData("")
+        self._drawn: tuple[object, ...] | None = None
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._memory: Memory | None = None
+        self._due = False
+        self._rich_styles: dict[str, Style] = {}
+
+    @property
+    def data(self) -> ChartData:
+        """What it shows, or will with the next paint."""
+        return self._data
+
+    def show(self, data: ChartData) -> None:
+        """Show ``data``. Call it again when its points have grown: only what is different is painted."""
+        if data.title != self._data.title or data.view != self._data.view:
+            self._memory = None
+        self._data = data
+        self._request()
+
+    def _request(self) -> None:
+        """Draw after the next paint, once for however many requests there are until then.
+
+        Out of sight nothing is due: coming into sight is a request, and a first paint draws by itself.
+        """
+        if not self._due and self._visible():
+            self._due = True
+            self.call_after_refresh(self._update)
+
+    def _update(self) -> None:
+        self._due = False
+        if self._visible():
+            for region in self._redraw():
+                self.refresh(region)
+
+    def _visible(self) -> bool:
+        return self.is_attached and self.screen.is_current and self.is_on_screen and self.size.area > 0
+
+    def _redraw(self) -> list[Region]:
+        """Draw what is due; return the regions that are different from what was drawn before."""
+        width, height = self.size
+        key = (width, height, *self._data.key())
+        if key == self._drawn:
+            return []
+        from tui.widgets.chart.picture import Memory, picture
+
+        drawn = picture(self._data, width, height, self._memory or Memory())
+        before, self._lines, self._memory, self._drawn = self._lines, drawn.lines, drawn.memory, key
+        if len(before) != len(self._lines) or not before or len(before[0].cells) != width:
+            self._strips = [self._strip(line) for line in self._lines]
+            return [Region(0, 0, width, height)]
+        regions = []
+        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+            spans = list(changed_spans(old, new))
+            if spans:
+                self._strips[y] = self._strip(new, spans)
+                regions += [Region(start, y, end - start, 1) for start, end in spans]
+        return regions
+
+    def render_line(self, y: int) -> Strip:
+        """Return row ``y``; draws first where the widget is new or was resized.
+
+        Not where the data is new: all of the row's neighbours would be drawn too, and perhaps not painted.
+        """
+        if self._drawn is None or self._drawn[:2] != tuple(self.size):
+            self._redraw()
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+
+    def _strip(self, line: Line, spans: list[tuple[int, int]] | None = None) -> Strip:
+        """Make a strip with a segment for each stretch of one style.
+
+        Segments also end where a span does: a paint sends every segment that a changed region touches, whole.
+        """
+        cuts = {edge for span in spans or () for edge in span}
+        segments: list[Segment] = []
+        text, style = "", ""
+        for column, (cell, name) in enumerate(zip(line.cells, line.styles, strict=True)):
+            blank = cell in (" ", "") and style != "title"  # the title may be reversed, and must not run on
+            if column in cuts or (name != style and not blank):
+                if text:
+                    segments.append(Segment(text, self._style(style)))
+                text, style = "", name
+            text += cell
+        if text:
+            segments.append(Segment(text, self._style(style)))
+        return Strip(segments, len(line.cells))
+
+    def _style(self, name: str) -> Style:
+        if not name or name == "value":
+            return Style.null()
+        style = self._rich_styles.get(name)
+        if style is None:
+            focused = name == "title" and self.has_focus
+            found = self.get_component_rich_style(f"chart--{'title-focused' if focused else name}")
+            style = self._rich_styles[name] = found.without_color + Style(color=found.color)
+        return style
+
+    def notify_style_update(self) -> None:
+        """Take the new colours when the theme, the focus or a style sheet changes."""
+        super().notify_style_update()
+        self._rich_styles.clear()
+        self._strips = [self._strip(line) for line in self._lines]
+
+    def on_mount(self) -> None:
+        """Draw when the screen comes back to the front."""
+        self.app.screen_change_signal.subscribe(self, lambda _screen: self._request())
+
+    def on_focus(self) -> None:
+        """Show the focus in the title."""
+        self._restyle_title()
+
+    def on_blur(self) -> None:
+        """Show in the title that the focus is gone."""
+        self._restyle_title()
+
+    def _restyle_title(self) -> None:
+        self._rich_styles.pop("title", None)
+        if self._lines:
+            self._strips[0] = self._strip(self._lines[0])
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def on_show(self, event: events.Show) -> None:
+        """Draw what was shown while the chart was hidden."""
+        self._request()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew."""
+        self._request()

@@ -1,0 +1,1 @@
+"""What the Training screen shows of a run beside its charts: header, log, and the list to choose from."""

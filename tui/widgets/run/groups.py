@@ -1,0 +1,61 @@
+"""Which tags go into one chart: train and validation of a metric together, the loss first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tui.protocol.run import GRAD_NORM, LR
+from tui.widgets.chart import Role
+
+SPLITS: Final[dict[str, Role]] = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "eval": "val",
+    "test": "test",
+}  # fmt: skip
+HIDDEN: Final = ("time/", "memory/", "grad_norm/", "update_ratio/")
+"""Prefixes of tags that have a place of their own, or of which there are too many for a chart each."""
+
+
+@dataclass(frozen=True)
+class ChartGroup:
+    """The curves of one chart."""
+
+    title: str
+    tags: tuple[tuple[str, Role], ...]
+
+
+def split_of(tag: str) -> tuple[str, Role]:
+    """Return what a tag measures and on which data: ``val/loss`` → (``loss``, ``val``); also ``val_loss``."""
+    for separator in ("/", "_"):
+        head, found, rest = tag.rpartition("/")[2].partition(separator) if separator == "_" else tag.partition("/")
+        if found and rest and head.lower() in SPLITS:
+            return rest, SPLITS[head.lower()]
+    return tag, "other"
+
+
+def chart_groups(tags: Iterable[str]) -> list[ChartGroup]:
+    """Return the charts for these tags: loss, the other metrics, learning rate, gradient norm, the rest."""
+    charts: dict[str, list[tuple[str, Role]]] = {}
+    for tag in sorted(tags):
+        if tag.startswith(HIDDEN):
+            continue
+        title, role = split_of(tag)
+        charts.setdefault(title, []).append((tag, role))
+    # train under validation under test: the sparse curves must not vanish behind the dense one
+    order = {"train": 0, "val": 1, "test": 2, "other": 3}
+
+    def rank(title: str) -> tuple[int, str]:
+        if title == "loss":
+            return 0, title
+        if title == LR:
+            return 2, title
+        if title == GRAD_NORM:
+            return 3, title
+        return (1 if any(role != "other" for _, role in charts[title]) else 4), title
+
+    return [
+        ChartGroup(title, tuple(sorted(charts[title], key=lambda entry: order[entry[1]])))
+        for title in sorted(charts, key=rank)
+    ]

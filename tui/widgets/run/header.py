@@ -1,0 +1,137 @@
+"""The head of a run: what it is, how far, how fast, where a step's time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tui.protocol.run import PHASES, SAMPLES_PER_S, RunInfo, phase_tag
+from tui.widgets import words
+from tui.widgets.live_lines import LiveLines, Span
+
+Lines = list[list[Span]]
+STATUS_MARKS = {
+    "running": "▶", "paused": "Ⅱ", "finished": "✔", "stopped": "■", "failed": "✘", "lost": "✘", "broken": "?", "log": "≡",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HeaderData:
+    """What the header is made from."""
+
+    name: str
+    status: str
+    info: RunInfo | None
+    """None for a log that is no run of ours."""
+    step: int
+    total_steps: int | None
+    epoch: int
+    epochs: int | None
+    fraction: float | None
+    """0 to 1; None where the total is unknown."""
+    steps_per_s: float | None
+    remaining_s: float | None
+    latest: Mapping[str, float]
+    """Newest value of each tag."""
+    problem: str = ""
+    """What is wrong with the run, in plain words; empty where nothing is."""
+
+
+def header_lines(data: HeaderData, width: int) -> Lines:
+    """Return the three lines of the header."""
+    return [_first(data), bar(data.fraction, width, data.status), _third(data)]
+
+
+def _first(data: HeaderData) -> list[Span]:
+    mark = STATUS_MARKS.get(data.status, "·")
+    epoch = min(data.epoch + (data.status in ("running", "paused")), data.epochs or data.epoch + 1)
+    facts = [f"epoch {epoch}/{data.epochs}" if data.epochs else f"epoch {epoch}"]
+    facts.append(f"step {data.step:,}/{data.total_steps:,}" if data.total_steps else f"step {data.step:,}")
+    if data.status == "running":
+        if data.steps_per_s:
+            facts.append(f"{_rate(data.steps_per_s)} steps/s")
+        if SAMPLES_PER_S in data.latest:
+            facts.append(f"{_rate(data.latest[SAMPLES_PER_S])} samples/s")
+        if data.remaining_s is not None:
+            facts.append(f"{words.duration(data.remaining_s)} left")
+    elif data.info is not None and data.info.train_s is not None:
+        facts.append(f"trained {words.duration(data.info.train_s)}")
+    return [(f" {data.name} ", "name"), (f" {mark} {data.status} ", data.status), (" " + " · ".join(facts), "")]
+
+
+def _rate(per_s: float) -> str:
+    """Two digits where they move too much to be read, so that a steady rate stays still on the screen."""
+    return words.count(float(f"{per_s:.2g}")) if per_s >= 10 else f"{per_s:.1f}"
+
+
+def bar(fraction: float | None, width: int, status: str) -> list[Span]:
+    """Return a progress bar over `width` cells, in half-cell steps, with its percentage."""
+    if fraction is None:
+        return [("", "")]
+    room = max(4, width - 8)
+    halves = int(fraction * room * 2)
+    full, half = divmod(halves, 2)
+    style = "done" if status in ("running", "paused", "finished") else "cut"
+    return [
+        (" " + "━" * full + ("╸" if half else ""), style),
+        ("─" * (room - full - half), "left"),
+        (f" {fraction:>4.0%}", ""),
+    ]
+
+
+def _third(data: HeaderData) -> list[Span]:
+    if data.problem:
+        return [(" " + data.problem, "problem")]
+    facts: list[str] = []
+    if data.info is not None:
+        facts.append(" ".join(part for part in (data.info.device, data.info.device_name) if part))
+    phases = [(phase, data.latest[phase_tag(phase)]) for phase in PHASES if phase_tag(phase) in data.latest]
+    if phases:
+        facts.append(" ".join(f"{phase} {_milliseconds(ms)}" for phase, ms in phases) + " ms/step")
+    if data.info is not None:
+        if data.info.parameters is not None:
+            facts.append(f"{data.info.parameters:,} parameters")
+        facts.append(f"seed {data.info.seed}")
+    return [(" " + " · ".join(facts), "muted")]
+
+
+def _milliseconds(ms: float) -> str:
+    return f"{ms:.0f}" if ms >= 10 else f"{ms:.1f}"
+
+
+class RunHeader(LiveLines):
+    """Three lines above the charts."""
+
+    DEFAULT_CSS = """
+    RunHeader { height: 3; background: $surface; color: $foreground; }
+    RunHeader > .runheader--name { text-style: bold; color: $primary; background: $surface; }
+    RunHeader > .runheader--running { color: $success; background: $surface; }
+    RunHeader > .runheader--paused { color: $warning; background: $surface; text-style: bold; }
+    RunHeader > .runheader--finished { color: $success; background: $surface; }
+    RunHeader > .runheader--stopped { color: $text-muted; background: $surface; }
+    RunHeader > .runheader--failed, RunHeader > .runheader--lost, RunHeader > .runheader--problem { color: $error; background: $surface; text-style: bold; }
+    RunHeader > .runheader--broken { color: $error; background: $surface; }
+    RunHeader > .runheader--log { color: $text-muted; background: $surface; }
+    RunHeader > .runheader--done { color: $train; background: $surface; }
+    RunHeader > .runheader--cut { color: $text-muted; background: $surface; }
+    RunHeader > .runheader--left { color: $panel-lighten-2; background: $surface; }
+    RunHeader > .runheader--muted { color: $text-muted; background: $surface; }
+    """
+    STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "muted")
+    COMPONENT_CLASSES = {f"runheader--{style}" for style in STYLES}
+
+    def show_run(self, data: HeaderData) -> None:
+        """Show how a run is."""
+        self.show(header_lines(data, self.size.width or 80))
+
+
+class RunLog(LiveLines):
+    """The last lines of what the run printed."""
+
+    DEFAULT_CSS = """
+    RunLog { height: 6; background: $background; color: $text-muted; border-top: solid $panel; padding: 0 1; }
+    """
+
+    def show_tail(self, lines: list[str]) -> None:
+        """Show as many of the last lines as there is room for."""
+        self.show([[(line, "")] for line in lines[-max(1, self.size.height) :]])

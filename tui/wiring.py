@@ -1,0 +1,148 @@
+"""Put sessions, screens and app together for the commands that open one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from screens.autograd import AutogradScreen
+from screens.builder import BuilderScreen
+from screens.tensors import TensorsScreen
+from screens.training import Entries, TrainingScreen
+from tui import paths
+from tui.app import ScreenMaker, TorchTUI
+from tui.client.registry import SessionInfo, list_sessions
+from tui.client.session import KernelSession
+from tui.config import read_config
+from tui.protocol.preset import PresetError, preset_files, read_preset
+from tui.protocol.run import RunSpec
+from tui.training_plan import plan_preset
+from tui.widgets.run.picker import PresetEntry, RunEntry
+
+ALL_MODES = ("tensors", "autograd", "builder", "training")
+
+
+def open_app(
+    *, python: str | None, spec: RunSpec | None = None, attach: SessionInfo | None = None, foreign: Path | None = None
+) -> int:
+    """Open the four screens over a fresh session, a live one or a Jupyter kernel; returns the exit status."""
+    config = read_config()
+    session = KernelSession(
+        python=python or config.python or None,
+        title="torchtui" if spec is None else f"train {Path(spec.preset).stem}",
+        idle_hours=config.idle_hours,
+    )
+    training = _training(session, ALL_MODES)
+    makers: dict[str, ScreenMaker] = {
+        "tensors": lambda: TensorsScreen(session, ALL_MODES),
+        "autograd": lambda: AutogradScreen(session, ALL_MODES),
+        "builder": lambda: BuilderScreen(session, ALL_MODES),
+        "training": lambda: training,
+    }
+    app = TorchTUI(
+        session,
+        makers,
+        first="tensors" if spec is None and attach is None else "training",
+        connect=_connector(session, training, spec, attach, foreign),
+        notices=_notices() if attach is None and foreign is None else (),
+        theme=config.theme,
+        keep_session=attach is not None,
+    )
+    return _run(app)
+
+
+def open_watch(run: str | None) -> int:
+    """Open the Training screen alone, on a run or a folder of runs; returns the exit status."""
+    root, folder = paths.runs_dir(), None
+    if run is not None:
+        root, folder = _what_to_watch(run)
+    screen = TrainingScreen(
+        None, ("training",), entries=lambda: ([], run_entries(root)), spec_for=plan_preset, folder=folder
+    )
+    return _run(TorchTUI(None, {"training": lambda: screen}, first="training", theme=read_config().theme))
+
+
+def _what_to_watch(text: str) -> tuple[Path, Path | None]:
+    """Return the folder whose runs are listed, and the run to show at once."""
+    from tui.runs.index import find_run, list_runs
+
+    given = Path(text).expanduser().absolute()
+    if given.is_dir() and not (given / "run.json").exists() and list_runs(given):
+        return given, None
+    record = find_run(paths.runs_dir(), text)
+    return record.folder.parent, record.folder
+
+
+def _run(app: TorchTUI) -> int:
+    app.run()
+    return app.return_code or 0
+
+
+def _connector(
+    session: KernelSession,
+    training: TrainingScreen,
+    spec: RunSpec | None,
+    attach: SessionInfo | None,
+    foreign: Path | None,
+) -> Callable[[], Awaitable[None]]:
+    async def connect() -> None:
+        if foreign is not None:
+            await session.attach_foreign(foreign)
+        elif attach is not None:
+            await session.attach(attach)
+        else:
+            await session.start()
+        await session.read_status()
+        if spec is not None:
+            training.start_run(spec)
+
+    return connect
+
+
+def _training(session: KernelSession, modes: tuple[str, ...]) -> TrainingScreen:
+    return TrainingScreen(session, modes, entries=lambda: (preset_entries(), run_entries(paths.runs_dir())), spec_for=plan_preset)
+
+
+def preset_entries() -> list[PresetEntry]:
+    """Return the presets there are; one that breaks the contract says so."""
+    entries: list[PresetEntry] = []
+    for path in preset_files(paths.preset_folders()):
+        try:
+            info = read_preset(path)
+            entries.append(PresetEntry(path, info.name, info.title))
+        except PresetError as error:
+            entries.append(PresetEntry(path, path.stem, str(error), usable=False))
+    return entries
+
+
+def run_entries(root: Path) -> list[RunEntry]:
+    """Return the runs of a folder, newest first."""
+    from tui.runs.index import list_runs
+
+    entries: list[RunEntry] = []
+    for record in list_runs(root):
+        info = record.info
+        started = time.strftime("%m-%d %H:%M", time.localtime(record.started_s))
+        if info is not None and info.error is not None:
+            summary = f"{info.error.kind}: {info.error.message}"
+        elif info is not None:
+            summary = f"epoch {info.epoch}/{info.epochs or '?'}, step {info.step:,}, {info.device}"
+        else:
+            summary = record.reason
+        entries.append(RunEntry(record.folder, record.name, record.status, started, summary))
+    return entries
+
+
+def _notices() -> tuple[str, ...]:
+    """Say which sessions were left running."""
+    try:
+        live = [info for info in list_sessions() if info.pid != os.getpid()]
+    except OSError:
+        return ()
+    if not live:
+        return ()
+    noun = "session is" if len(live) == 1 else "sessions are"
+    first = ", ".join(f"{info.id} ({info.title})" for info in live[:3])
+    return (f"{len(live)} {noun} running without a terminal: {first}. `torchtui attach {live[0].id}` goes back to it.",)
