@@ -98,7 +98,9 @@ def measure(name: str, folder: str) -> float:
     path = Path(folder, "mlp.py")
     path.write_text(PRESET, encoding="utf-8")
     preset: dict[str, object] = {}
-    text = PRESET.replace("width: int = 64", f"width: int = {width}").replace("rows: int = 64", f"rows: int = {rows}")
+    text = PRESET.replace("width: int = 64", f"width: int = {width}").replace(
+        "rows: int = 64", f"rows: int = {rows}"
+    )
     exec(compile(text, str(path), "exec"), preset)
     ns = SimpleNamespace(**preset)
     net = ns.model()
@@ -120,7 +122,9 @@ def measure(name: str, folder: str) -> float:
         first = following
     trainer.stop_and_wait(30)
     quartiles = statistics.quantiles(ratios, n=4)
-    print(f"step of {1e3 / speed:.2f} ms: ratios {quartiles[0]:.3f} · {quartiles[1]:.3f} · {quartiles[2]:.3f}")
+    print(
+        f"step of {1e3 / speed:.2f} ms: ratios {quartiles[0]:.3f} · {quartiles[1]:.3f} · {quartiles[2]:.3f}"
+    )
     return statistics.median(ratios)
 
 

@@ -15,7 +15,7 @@ from tui.kernel.variables import StatisticsCache, list_variables
 
 TENSORS = 1000
 BUDGET_MS = 100.0
-ROUNDS = 5
+ROUNDS = 10
 
 
 def plain(tensors: dict[str, torch.Tensor]) -> float:

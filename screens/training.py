@@ -40,12 +40,12 @@ class TrainingScreen(BaseScreen):
     ABOUT = "Train a preset and watch it: loss, metrics, learning rate, gradient norm. Pause, step, stop. Old runs look the same."
     CSS_PATH = "training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p,space", "pause", "Pause/resume", id="training.pause", tooltip="Pause between two steps, or go on"),
-        Binding("n", "control('step')", "Next batch", id="training.step", tooltip="Train one batch, then pause"),
-        Binding("s", "control('stop')", "Stop & save", id="training.stop", tooltip="Finish the step, save a checkpoint, end the run"),
-        Binding("o", "choose", "Open…", id="training.open", tooltip="Choose a preset to train or a run to look at"),
+        Binding("p,space", "pause", "Pause", id="training.pause", tooltip="Pause between two steps, or go on"),
+        Binding("n", "control('step')", "Step", id="training.step", tooltip="Train the next batch, then pause"),
+        Binding("s", "control('stop')", "Stop", id="training.stop", tooltip="Finish the step, save a checkpoint, end the run"),
+        Binding("o", "choose", "Open", id="training.open", tooltip="Choose a preset to train or a run to look at"),
         Binding("l", "toggle_log", "Log", id="training.log", tooltip="Show more or less of what the run printed"),
-        Binding("right_square_bracket", "charts(1)", "More charts", key_display="]", id="training.next", tooltip="The next four charts"),
+        Binding("right_square_bracket", "charts(1)", "More", key_display="]", id="training.next", tooltip="The next four charts"),
         Binding("left_square_bracket", "charts(-1)", "Charts before", key_display="[", id="training.previous", show=False, tooltip="The four charts before"),
         Binding("escape", "back", "Back", id="training.back", show=False, tooltip="From the list back to the run"),
     ]
@@ -69,6 +69,7 @@ class TrainingScreen(BaseScreen):
         self._page = 0
         self._pages = 1
         self._seen_run = ""
+        self._offered: tuple[object, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Lay out the run and the list."""
@@ -133,7 +134,7 @@ class TrainingScreen(BaseScreen):
         for number in range(CHARTS):
             chart = self.query_one(f"#chart-{number}", Chart)
             chart.show(chart_of(reader, shown[number], header.total_steps) if number < len(shown) else ChartData(""))
-        self.refresh_bindings()
+        self._offer_keys()
 
     def on_resize(self) -> None:
         """Lay header and log out for the new width."""
@@ -142,6 +143,13 @@ class TrainingScreen(BaseScreen):
     def on_screen_resume(self) -> None:
         """Show what came while another screen was shown."""
         self.show_run()
+
+    def _offer_keys(self) -> None:
+        """Have the footer drawn anew, which costs bytes, only where the keys that make sense are others."""
+        offered = (self.own_run is not None, self._pages > 1)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     # -- the run of this session ------------------------------------------------------------------
 
@@ -161,7 +169,7 @@ class TrainingScreen(BaseScreen):
                 self.read_status()
             case news.StatusRead():
                 self._adopt_run()
-                self.refresh_bindings()
+                self._offer_keys()
 
     def _adopt_run(self) -> None:
         """Show the session's run when it is new to us, wherever it was started."""

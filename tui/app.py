@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui.client.session import KernelSession
-from tui.themes import THEMES
+from tui.themes import DARK, THEMES
 from tui.widgets.dialogs import Question
 from tui.widgets.help import HelpScreen
 from tui.widgets.mode_tabs import MODES, ModeTabs
@@ -29,7 +29,9 @@ class TorchTUI(App[int]):
     TITLE = "torchtui"
     CSS = """
     Screen { background: $background; }
+    ToastRack { align-vertical: top; margin-top: 1; }
     * { scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2; scrollbar-background: $background; scrollbar-corner-color: $background; }
+    Footer { scrollbar-size: 0 0; }
     """
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,7 +77,7 @@ class TorchTUI(App[int]):
 
     def _after_first_frame(self) -> None:
         for notice in self._notices:
-            self.notify(notice, timeout=12, markup=False)
+            self.notify(notice, timeout=8, markup=False)
         if self._connect is not None:
             self.bring_up()
 
@@ -127,6 +129,10 @@ class TorchTUI(App[int]):
             self._cannot_connect(error)
             return
         await self._follow_status()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give the colours that mean something also to themes that know nothing of them."""
+        return DARK.variables
 
     # -- keys -------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "presets"
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Several threads that wait for each other lose far more than they gain where other work shares the cores."""
+    """Threads that wait for each other lose far more than they gain where other work shares the cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

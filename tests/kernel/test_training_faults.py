@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 
 from tui.kernel.training import RunRefused, Trainer
 from tui.protocol.run import RunSpec
@@ -244,7 +244,9 @@ def refused(trainer: Trainer, spec: RunSpec) -> str:
     return str(caught.value)
 
 
-def test_what_cannot_work_is_refused_at_once(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+def test_what_cannot_work_is_refused_at_once(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
     good = RunSpec(preset=write_preset(), runs_dir=str(tmp_path / "runs"))
     assert "is not valid Python" in refused(trainer, replace(good, preset=write_preset("bad", head="def (")))
     assert "has no model" in refused(trainer, replace(good, preset=write_preset("less", model="")))
@@ -258,14 +260,18 @@ def test_what_cannot_work_is_refused_at_once(trainer: Trainer, write_preset: Wri
         assert "CUDA is not available" in refused(trainer, replace(good, device="cuda"))
 
 
-def test_a_runs_folder_that_cannot_be_made(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+def test_a_runs_folder_that_cannot_be_made(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     message = refused(trainer, RunSpec(preset=write_preset(), runs_dir=str(tmp_path / "file" / "runs")))
     assert "cannot make a run directory in" in message
     assert "Not a directory" in message
 
 
-def test_a_second_run_of_a_kernel_is_refused(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+def test_a_second_run_of_a_kernel_is_refused(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
     folder = start(trainer, write_preset(), tmp_path / "runs", start_paused=True)
     with pytest.raises(RunRefused, match=folder.name):
         start(trainer, write_preset(), tmp_path / "runs")
@@ -273,7 +279,9 @@ def test_a_second_run_of_a_kernel_is_refused(trainer: Trainer, write_preset: Wri
     start(trainer, write_preset(), tmp_path / "runs")
 
 
-def test_control_without_a_run_is_refused(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+def test_control_without_a_run_is_refused(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
     with pytest.raises(RunRefused, match="no run"):
         trainer.control("pause")
     start(trainer, write_preset(), tmp_path / "runs")
@@ -340,8 +348,8 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_whole(
     assert str(folder) in record["error"]["message"]
     assert not list(folder.rglob("*.tmp"))
     (log,) = folder.glob("events.*")
-    events = list(EventFileLoader(str(log)).Load())
-    assert sum(len(event.SerializeToString()) + 16 for event in events) == log.stat().st_size
+    events = list(RawEventFileLoader(str(log)).Load())
+    assert sum(len(event) + 16 for event in events) == log.stat().st_size  # whole records and nothing else
     last = folder / "checkpoints" / "last.pt"
     assert last.exists() == (width == 8)
     if last.exists():

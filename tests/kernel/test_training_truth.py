@@ -115,7 +115,9 @@ def by_hand(preset: str, seed: int, *, evaluate: bool) -> tuple[list[float], dic
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_equals_a_hand_written_loop(trainer: Trainer, write_preset: WritePreset, tmp_path: Path, seed: int) -> None:
+def test_equals_a_hand_written_loop(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, seed: int
+) -> None:
     preset = write_preset(data=AUGMENTED, optimizer=SCHEDULED)
     folder = run(trainer, preset, tmp_path / "runs", seed=seed)
     losses, state = by_hand(preset, seed, evaluate=False)
@@ -160,7 +162,9 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
 def test_a_resumed_run_goes_on_bit_for_bit(
     trainer: Trainer, write_preset: WritePreset, tmp_path: Path, steps: int, kind: str
 ) -> None:
-    preset = write_preset(data=AUGMENTED.replace('kind == "generator"', str(kind == "generator")), optimizer=SCHEDULED)
+    preset = write_preset(
+        data=AUGMENTED.replace('kind == "generator"', str(kind == "generator")), optimizer=SCHEDULED
+    )
     whole = run(trainer, preset, tmp_path / "whole")
     folder = stopped_after(trainer, preset, tmp_path / "parts", steps)
     torch.manual_seed(99)  # what the process did in between must not matter
@@ -169,7 +173,9 @@ def test_a_resumed_run_goes_on_bit_for_bit(
     assert_same_run(whole, folder)
 
 
-def test_more_epochs_continue_a_finished_run(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+def test_more_epochs_continue_a_finished_run(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
     preset = write_preset(data=AUGMENTED)
     whole = run(trainer, preset, tmp_path / "whole", knobs={"epochs": 5})
     folder = run(trainer, preset, tmp_path / "parts", knobs={"epochs": 2})
@@ -232,8 +238,8 @@ print(trainer.start(spec, namespace=None, on_change=lambda state: None).folder, 
 trainer.join()
 """
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
     try:
-        assert child.stdout is not None
         folder = Path(child.stdout.readline().strip())
         wait_for(lambda: "epoch 4/" in (folder / "log.txt").read_text())
     finally:

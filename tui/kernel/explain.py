@@ -12,7 +12,9 @@ from types import TracebackType
 
 import torch
 
-_INSTALLED = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+_INSTALLED = tuple(
+    {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+)
 _OURS = str(Path(__file__).resolve().parent)
 
 
@@ -96,7 +98,8 @@ def _matmul(error: BaseException, text: str) -> str:
 
 def _channels(error: BaseException, text: str) -> str:
     found = re.search(
-        r"weight of size (\[[\d, ]+\]), expected input(\[[\d, ]+\]) to have (\d+) channels, but got (\d+)", text
+        r"weight of size (\[[\d, ]+\]), expected input(\[[\d, ]+\]) to have (\d+) channels, but got (\d+)",
+        text,
     )
     if found is None:
         return _first_lines(text)
@@ -176,9 +179,21 @@ _RULES: tuple[_Rule, ...] = (
     (_says("mat1 and mat2 shapes cannot be multiplied"), _matmul),
     (_says("channels, but got"), _channels),
     (_says("Trying to backward through the graph a second time"), _twice),
-    (_says("expected scalar type Long", "not implemented for 'Float'\nlong", "0D or 1D target tensor expected"), _class_ids),
+    (
+        _says(
+            "expected scalar type Long",
+            "not implemented for 'Float'\nlong",
+            "0D or 1D target tensor expected",
+        ),
+        _class_ids,
+    ),
     (_says("Expected all tensors to be on the same device", "should be the same"), _devices),
-    (_says("must have the same dtype", "expected scalar type", "expected m1 and m2 to have the same dtype"), _dtypes),
+    (
+        _says(
+            "must have the same dtype", "expected scalar type", "expected m1 and m2 to have the same dtype"
+        ),
+        _dtypes,
+    ),
     (
         _says("optimizer got an empty parameter list"),
         lambda _e, _t: "the model has no parameters to train: optimizer(parameters) got an empty list",

@@ -32,7 +32,11 @@ class CheckpointError(OSError):
 
 
 def take_checkpoint(
-    experiment: Experiment, progress: Progress, device: torch.device, knobs: Mapping[str, KnobValue], seed: int
+    experiment: Experiment,
+    progress: Progress,
+    device: torch.device,
+    knobs: Mapping[str, KnobValue],
+    seed: int,
 ) -> Content:
     """Return the state of a run. Its tensors are the live ones: write or copy them before training goes on."""
     loss, scheduler = experiment.loss, experiment.scheduler
@@ -40,7 +44,7 @@ def take_checkpoint(
         "schema": SCHEMA,
         "model": experiment.model.state_dict(),
         "optimizer": experiment.optimizer.state_dict(),
-        "scheduler": _plain(scheduler.state_dict()) if hasattr(scheduler, "state_dict") else None,
+        "scheduler": _plain(getattr(scheduler, "state_dict", lambda: None)()),
         "loss": loss.state_dict() if isinstance(loss, nn.Module) else None,
         "epoch": progress.epoch,
         "step": progress.step,
@@ -101,9 +105,20 @@ def load_checkpoint(folder: Path) -> Content | None:
         return None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a damaged file makes torch raise nearly anything
+    except Exception as error:
         raise CheckpointError(f"cannot resume {folder.name}: its checkpoint {path} is damaged") from error
-    expected = {"model", "optimizer", "scheduler", "loss", "epoch", "step", "batch", "random", "best", "train_s"}
+    expected = {
+        "model",
+        "optimizer",
+        "scheduler",
+        "loss",
+        "epoch",
+        "step",
+        "batch",
+        "random",
+        "best",
+        "train_s",
+    }
     if not isinstance(content, dict) or not expected <= content.keys():
         raise CheckpointError(f"cannot resume {folder.name}: {path} is no checkpoint of a run")
     return content
@@ -128,7 +143,9 @@ def write_checkpoint(path: Path, content: Content) -> None:
             temporary.unlink()
         cause = error if isinstance(error, OSError) else error.__context__
         number = cause.errno if isinstance(cause, OSError) else None
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error).split("\n")[0]
+        reason = (
+            cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error).split("\n")[0]
+        )
         raise CheckpointError(number, f"cannot write the checkpoint {path}: {reason}") from error
 
 
@@ -158,7 +175,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return type(value)(map(_plain, value)) if type(value) in (list, tuple, set) else [_plain(v) for v in value]
+        return (
+            type(value)(map(_plain, value))
+            if type(value) in (list, tuple, set)
+            else [_plain(v) for v in value]
+        )
     if hasattr(value, "item"):  # a number of numpy's
         return value.item()
     return None
@@ -172,4 +193,3 @@ def first_not_finite(named: Sequence[tuple[str, torch.Tensor]]) -> str | None:
     device = checked[0][1].device
     flags = torch.stack([torch.isfinite(tensor.detach()).all().to(device) for _, tensor in checked]).tolist()
     return next((name for (name, _), finite in zip(checked, flags, strict=True) if not finite), None)
-

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tui.protocol.messages import RunAction
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class Stopped(Exception):
     """The run was asked to stop; raised in the training thread where that leaves a whole state behind."""
 
 

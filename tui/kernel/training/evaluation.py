@@ -64,7 +64,9 @@ def add_metrics(means: Means, experiment: Experiment, output: Any, batch: Any, w
         raise TypeError("metrics(output, target) has no output to work on: step() never calls the model")
     metrics = experiment.metrics(output, batch[1] if is_pair(batch) else None)
     if not isinstance(metrics, Mapping):
-        raise TypeError(f"metrics(output, target) must return a dict of name to value, got {type(metrics).__name__}")
+        raise TypeError(
+            f"metrics(output, target) must return a dict of name to value, got {type(metrics).__name__}"
+        )
     for name, value in metrics.items():
         means.add(str(name), value, weight)
 

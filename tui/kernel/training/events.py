@@ -127,7 +127,11 @@ class ScalarTag:
     def event(self, wall_time_s: float, step: int, value: float) -> bytes:
         """Return the record of one point."""
         return record(
-            _pack_wall_time(0x09, wall_time_s) + b"\x10" + _varint(step) + self._summary_head + _float32(value)
+            _pack_wall_time(0x09, wall_time_s)
+            + b"\x10"
+            + _varint(step)
+            + self._summary_head
+            + _float32(value)
         )
 
 

@@ -58,9 +58,11 @@ def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
     tree = ast.parse(text, filename=str(path))
     # The value is replaced where it is written, so that top-level expressions made of knobs see it too.
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            if node.target.id in values:
-                node.value = ast.copy_location(ast.Constant(values[node.target.id]), node.value)
+        name = (
+            node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else None
+        )
+        if isinstance(node, ast.AnnAssign) and node.value is not None and name in values:
+            node.value = ast.copy_location(ast.Constant(values[name]), node.value)
     return Source(info, text, values, compile(tree, str(path), "exec", dont_inherit=True))
 
 
@@ -193,7 +195,9 @@ def _data(module: ExperimentModule) -> dict[str, Loader]:
     for name in loaders:
         if name not in ("train", "val", "test"):
             hint = nearest(str(name), ("train", "val", "test"))
-            raise module.broken("data", f"data() returned a dict with the key {name!r}{hint}; it takes {expected}")
+            raise module.broken(
+                "data", f"data() returned a dict with the key {name!r}{hint}; it takes {expected}"
+            )
     if loaders.get("train") is None:
         raise module.broken("data", f"data() returned a dict without 'train'; a preset defines {expected}")
     for name, loader in loaders.items():
@@ -202,7 +206,9 @@ def _data(module: ExperimentModule) -> dict[str, Loader]:
         if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
             raise module.broken("data", f"data()[{name!r}] must be a DataLoader, not {_kind(loader)}")
     if batches_in(loaders["train"]) == 0:
-        raise module.broken("data", "data()['train'] has no batches: its dataset is empty, or smaller than one batch")
+        raise module.broken(
+            "data", "data()['train'] has no batches: its dataset is empty, or smaller than one batch"
+        )
     return dict(loaders)
 
 

@@ -50,7 +50,9 @@ class GradientSampler:
                     self._detail.spent(start_s, perf_counter())
             if start_s >= self._total.next_at_s:
                 start_s = perf_counter()
-                gradients = [p.grad for _, p in self._parameters if p.grad is not None and not p.grad.is_sparse]
+                gradients = [
+                    p.grad for _, p in self._parameters if p.grad is not None and not p.grad.is_sparse
+                ]
                 if gradients:
                     norm = nn.utils.get_total_norm(gradients).reshape(1).float()
                     self._readback.send((step, time(), (GRAD_NORM,)), norm)
@@ -83,7 +85,9 @@ class GradientSampler:
 
     def _sample_parameters(self, step: int) -> None:
         sampled = [
-            (name, p) for name, p in self._parameters if p.grad is not None and not p.grad.is_sparse and p.numel()
+            (name, p)
+            for name, p in self._parameters
+            if p.grad is not None and not p.grad.is_sparse and p.numel()
         ]
         if not sampled:
             return

@@ -23,7 +23,7 @@ from tui.kernel.training.recorder import Recorder
 from tui.kernel.training.trainmetrics import TrainMetrics
 
 
-class NotFiniteLoss(ArithmeticError):  # noqa: N818
+class NotFiniteLoss(ArithmeticError):
     """The loss of a step is NaN or infinite."""
 
     def __init__(self, step: int, value: float) -> None:
@@ -174,7 +174,9 @@ class Loop:
             clock.mark(FORWARD)
             step = progress.step + 1
             value = recorder.loss(step, loss)
-            if value is not None and value - value != 0.0:  # NaN or infinite, and the parameters are still good
+            if (
+                value is not None and value - value != 0.0
+            ):  # NaN or infinite, and the parameters are still good
                 raise NotFiniteLoss(step, value)
             if not self._needs_closure:
                 loss.backward()
@@ -267,7 +269,9 @@ class Loop:
         finally:
             self._evaluating = False
         if means is not None:
-            self._recorder.scalars(self.progress.step, {f"{name}/{key}": value for key, value in means.items()})
+            self._recorder.scalars(
+                self.progress.step, {f"{name}/{key}": value for key, value in means.items()}
+            )
             self._recorder.flush()
         return means
 
@@ -318,4 +322,3 @@ def _bad_loss(loss: object, source: str) -> str:
 def _shape_of(batch: Any) -> str:
     length = f" of {len(batch)}" if isinstance(batch, list | tuple) else ""
     return f"{type(batch).__name__}{length} ({describe(batch)})"
-

@@ -88,9 +88,7 @@ def restore_random_state(
 
 
 @contextmanager
-def preserved_randomness(
-    device: torch.device, generators: Sequence[torch.Generator] = ()
-) -> Iterator[None]:
+def preserved_randomness(device: torch.device, generators: Sequence[torch.Generator] = ()) -> Iterator[None]:
     """Leave every stream as it was found."""
     state = random_state(device, generators)
     try:

@@ -9,7 +9,6 @@ import re
 import secrets
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -173,12 +172,10 @@ def process_started_at() -> float | None:
                 return float(line.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         pass
-    psutil = sys.modules.get("psutil")
-    if psutil is None:
-        try:
-            import psutil
-        except ImportError:
-            return None
+    try:
+        import psutil
+    except ImportError:
+        return None
     return float(psutil.Process().create_time())
 
 

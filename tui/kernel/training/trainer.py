@@ -32,7 +32,7 @@ from tui.protocol.preset import PresetError
 from tui.protocol.run import SOURCE_FILE, KnobValue, RunInfo, RunSpec
 
 
-class RunRefused(Exception):  # noqa: N818 - a refusal is no error of ours
+class RunRefused(Exception):
     """A run cannot be started or steered as asked; nothing has been created. The message is for the user."""
 
 
@@ -143,9 +143,13 @@ def _plan(spec: RunSpec) -> RunPlan:
     if earlier is not None and spec.resume is not None:
         checkpoint = load_checkpoint(Path(spec.resume))
         if checkpoint is not None and earlier.status == "finished" and checkpoint["epoch"] >= epochs:
-            raise RunRefused(f"run {earlier.id} has finished its {checkpoint['epoch']} epochs: ask for more epochs")
+            raise RunRefused(
+                f"run {earlier.id} has finished its {checkpoint['epoch']} epochs: ask for more epochs"
+            )
     info = _info(spec, source, device, seed, earlier)
-    folder = Path(spec.resume) if spec.resume is not None else create_run_folder(Path(spec.runs_dir), info.name)
+    folder = (
+        Path(spec.resume) if spec.resume is not None else create_run_folder(Path(spec.runs_dir), info.name)
+    )
     record = RunRecord(folder, replace(info, id=folder.name))
     try:
         replace_file(folder / SOURCE_FILE, source.text.encode("utf-8"))

@@ -48,7 +48,7 @@ from tui.protocol.preset import PresetError
 from tui.protocol.run import RunError, RunStatus
 
 
-class NotFiniteParameters(ArithmeticError):  # noqa: N818
+class NotFiniteParameters(ArithmeticError):
     """A parameter has become NaN or infinite, so its state is not kept."""
 
 
@@ -150,7 +150,11 @@ class Worker:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         info = plan.record.info
-        again = f"resumed at epoch {self.progress.epoch + 1}, step {self.progress.step}" if plan.is_resumed else "new run"
+        again = (
+            f"resumed at epoch {self.progress.epoch + 1}, step {self.progress.step}"
+            if plan.is_resumed
+            else "new run"
+        )
         self._log.say(f"{info.experiment} on {device}, seed {plan.seed}: {again}")
         plan.record.update(git=git_state(os.getcwd()), device_name=device_name(device))
         seed_everything(plan.seed)
@@ -211,7 +215,9 @@ class Worker:
         assert self._checkpoints is not None
         self._count_time(goes_on=True)
         now_s = perf_counter()
-        self._log.say(epoch_line(self.progress.epoch, self.plan.epochs, train, val, now_s - self._epoch_began_s))
+        self._log.say(
+            epoch_line(self.progress.epoch, self.plan.epochs, train, val, now_s - self._epoch_began_s)
+        )
         self._epoch_began_s = now_s
         if self.progress.epoch == 1:
             self._warn_of_broadcasting()
@@ -266,13 +272,17 @@ class Worker:
         if isinstance(error, NotFiniteLoss | NotFiniteParameters):
             place = first_bad_place(self._loop) if isinstance(error, NotFiniteLoss) else ""
             told = f"{error}{f': {place}' if place else ''}; the last good checkpoint is kept"
-            return RunError("NotFinite", told, f"epoch {self.progress.epoch + 1}, step {_step_of(error, self.progress)}")
+            return RunError(
+                "NotFinite", told, f"epoch {self.progress.epoch + 1}, step {_step_of(error, self.progress)}"
+            )
         if isinstance(error, PresetError):
             line = f":{error.line}" if error.line else ""
             return RunError(type(error).__name__, str(error), f"{Path(path).name}{line}")
         if isinstance(error, LogWriteError | CheckpointError | RunDirError):
             kept = "; the last good checkpoint is kept" if self.progress.step else ""
-            return RunError(type(error).__name__, f"{error.strerror or error}{kept}", traceback=formatted(error))
+            return RunError(
+                type(error).__name__, f"{error.strerror or error}{kept}", traceback=formatted(error)
+            )
         context = "" if isinstance(error, LoopError) else self._context()
         return RunError(type(error).__name__, explain(error, context), where(error, path), formatted(error))
 
@@ -283,7 +293,11 @@ class Worker:
             return ""
         try:
             if is_pair(batch):
-                output = f", output {describe(self._loop.output)}" if self._loop and self._loop.output is not None else ""
+                output = (
+                    f", output {describe(self._loop.output)}"
+                    if self._loop and self._loop.output is not None
+                    else ""
+                )
                 return f"input {describe(batch[0])}, target {describe(batch[1])}{output}"
             return f"batch {describe(batch)}"
         except Exception:  # noqa: BLE001 - a batch of the user's own kind, in the middle of an error
@@ -329,7 +343,11 @@ class Worker:
     def _give_run(self) -> None:
         handle, experiment = self._handle, self._experiment
         assert experiment is not None
-        handle.model, handle.optimizer, handle.scheduler = experiment.model, experiment.optimizer, experiment.scheduler
+        handle.model, handle.optimizer, handle.scheduler = (
+            experiment.model,
+            experiment.optimizer,
+            experiment.scheduler,
+        )
         handle.loaders, handle.progress = experiment.loaders, self.progress
         self._note_skipped(self._handover.give({"run": handle}))
 
@@ -392,5 +410,3 @@ def epoch_line(
     parts += [f"train {name} {value:.4g}" for name, value in train.items()]
     parts += [f"val {name} {value:.4g}" for name, value in (val or {}).items()]
     return "  ".join(parts) + f"  ({elapsed_s:.1f} s)"
-
-

@@ -105,7 +105,11 @@ class Chart(Widget, can_focus=True):
                 self.refresh(region)
 
     def _visible(self) -> bool:
-        return self.is_attached and self.screen.is_current and self.is_on_screen and self.size.area > 0
+        if not self.is_attached or self.size.area == 0 or not self.is_on_screen:
+            return False
+        top = self.app.screen
+        # Textual counts the screen below an opaque one as current too.
+        return self.screen is top or (self.screen.is_current and top.styles.background.a < 1)
 
     def _redraw(self) -> list[Region]:
         """Draw what is due; return the regions that are different from what was drawn before."""

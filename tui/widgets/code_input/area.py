@@ -13,7 +13,7 @@ from tui.widgets.code_input.bindings import BINDINGS
 from tui.widgets.code_input.palette import capture_styles
 from tui.widgets.foreign import typed
 
-HIGHLIGHT_LINES = 1_000
+HIGHLIGHT_LINES = 300
 """Lines above which code stays plain: the whole of it is coloured at every key."""
 
 
@@ -46,8 +46,8 @@ class CodeArea(TextArea, inherit_bindings=False):
         super().__init__(id=id, classes=classes, highlight_cursor_line=False, placeholder=placeholder)
         self.cursor_blink = False  # an idle screen sends nothing
 
-    def _on_mount(self, event: events.Mount) -> None:
-        super()._on_mount(event)
+    def on_mount(self) -> None:
+        """Take on the theme's colours and the grammar, if there is one."""
         self._apply_theme()
         self.app.theme_changed_signal.subscribe(self, self._theme_changed)
         try:

@@ -213,7 +213,6 @@ class Transcript(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         """Lay out what came before there was a size."""
-        self._refresh_scrollbars()
         self._ask_layout()
 
     def on_resize(self, _event: events.Resize) -> None:
