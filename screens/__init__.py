@@ -1,1 +1,4 @@
-"""The four screens: each composes, binds and routes. What they show is made in `tui.widgets` and asked through `tui.client`."""
+"""The four screens: each composes, binds and routes.
+
+What they show is made in `tui.widgets` and asked for through `tui.client`.
+"""

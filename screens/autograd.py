@@ -53,7 +53,9 @@ class AutogradScreen(BaseScreen):
         match news_item:
             case news.EventHeard(event) if event.kind in ("namespace", "torch") and self.is_current:
                 self.refresh_leaves()
-            case news.StatusRead(status) if status.run is not None and status.run.status == "running" and self.is_current:
+            case news.StatusRead(status) if (
+                status.run is not None and status.run.status == "running" and self.is_current
+            ):
                 self.refresh_leaves()
 
     def action_refresh(self) -> None:

@@ -27,7 +27,9 @@ class BaseScreen(Screen[None]):
 
     DEFAULT_CSS = """
     BaseScreen { layout: vertical; background: $background; }
-    BaseScreen #too-small { display: none; width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $warning; }
+    BaseScreen #too-small {
+        display: none; width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $warning;
+    }
     BaseScreen.-no-room #too-small { display: block; }
     BaseScreen.-no-room #body { display: none; }
     BaseScreen.-no-room #foot { display: none; }
@@ -36,7 +38,11 @@ class BaseScreen(Screen[None]):
     BaseScreen #body { height: 1fr; }
     BaseScreen Footer { background: $panel; }
     """
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-no-room"), (SMALLEST[0], "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-no-room"),
+        (SMALLEST[0], "-narrow"),
+        (100, "-wide"),
+    ]
     MODE: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""
     """What the screen is for, for the help."""

@@ -74,5 +74,8 @@ class BuilderScreen(BaseScreen):
         self.set_class(not tree.rows, "-empty")
         roots = [row for row in tree.rows if row.depth == 0]
         omitted = f" · {tree.omitted} more rows not shown" if tree.omitted else ""
-        note = " · ".join(f"{row.path}: {row.trainable + row.frozen:,} parameters" for row in roots[:4]) + omitted
+        note = (
+            " · ".join(f"{row.path}: {row.trainable + row.frozen:,} parameters" for row in roots[:4])
+            + omitted
+        )
         self.query_one("#note", Static).update(plain(note))

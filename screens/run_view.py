@@ -40,7 +40,9 @@ def _problem(reader: RunReader) -> str:
     if error is not None and record.status == "failed":
         return f"{error.kind}: {error.message}" + (f" ({error.where})" if error.where else "")
     if record.status == "lost":
-        return f"lost: {record.reason}; `torchtui train --resume {record.id}` goes on from its last checkpoint"
+        return (
+            f"lost: {record.reason}; `torchtui train --resume {record.id}` goes on from its last checkpoint"
+        )
     if record.status == "broken":
         return record.reason
     return reader.problems[0] if reader.problems else ""

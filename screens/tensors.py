@@ -14,8 +14,8 @@ from textual.widgets import Static
 from screens.base import BaseScreen
 from tui import paths
 from tui.client import news
-from tui.client.repl import Repl
 from tui.client.errors import KernelRefused
+from tui.client.repl import Repl
 from tui.protocol.messages import ListVariables, VariableTable
 from tui.widgets.code_input import CodeInput, History
 from tui.widgets.foreign import ansi, plain
@@ -37,15 +37,47 @@ class TensorsScreen(BaseScreen):
     """The REPL and its variables."""
 
     MODE = "tensors"
-    ABOUT = "Run Python beside torch and see every variable: shape, dtype, device, gradient, memory, statistics."
+    ABOUT = (
+        "Run Python beside torch and see every variable: shape, dtype, device, gradient, memory, statistics."
+    )
     CSS_PATH = "tensors.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", "Interrupt", id="tensors.interrupt", priority=True, tooltip="Interrupt the running cell"),
-        Binding("pageup", "page(-1)", "Scroll", id="tensors.page-up", show=False, tooltip="Scroll the output up"),
-        Binding("pagedown", "page(1)", "Scroll", id="tensors.page-down", show=False, tooltip="Scroll the output down"),
-        Binding("ctrl+t", "switch_focus", "Input/table", id="tensors.focus", tooltip="Go from the input to the table and back"),
-        Binding("ctrl+l", "clear_output", "Clear", id="tensors.clear", tooltip="Clear the output; variables stay"),
-        Binding("ctrl+k", "restart_kernel", "Restart", id="tensors.restart", tooltip="Restart the kernel: all variables are lost"),
+        Binding(
+            "ctrl+c",
+            "interrupt",
+            "Interrupt",
+            id="tensors.interrupt",
+            priority=True,
+            tooltip="Interrupt the running cell",
+        ),
+        Binding(
+            "pageup", "page(-1)", "Scroll", id="tensors.page-up", show=False, tooltip="Scroll the output up"
+        ),
+        Binding(
+            "pagedown",
+            "page(1)",
+            "Scroll",
+            id="tensors.page-down",
+            show=False,
+            tooltip="Scroll the output down",
+        ),
+        Binding(
+            "ctrl+t",
+            "switch_focus",
+            "Input/table",
+            id="tensors.focus",
+            tooltip="Go from the input to the table and back",
+        ),
+        Binding(
+            "ctrl+l", "clear_output", "Clear", id="tensors.clear", tooltip="Clear the output; variables stay"
+        ),
+        Binding(
+            "ctrl+k",
+            "restart_kernel",
+            "Restart",
+            id="tensors.restart",
+            tooltip="Restart the kernel: all variables are lost",
+        ),
     ]
 
     def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:
@@ -134,7 +166,9 @@ class TensorsScreen(BaseScreen):
         except (KernelRefused, RuntimeError, TimeoutError):
             return  # the kernel is gone or has no torch: the status bar says so
         self.table = table
-        self.query_one("#variable-table", RecordTable).show(variable_rows(table, self.app.theme_variables["accent"]))
+        self.query_one("#variable-table", RecordTable).show(
+            variable_rows(table, self.app.theme_variables["accent"])
+        )
         self.query_one("#variable-totals", Static).update(plain(variable_totals(table)))
         self._show_detail()
 
@@ -176,7 +210,8 @@ class TensorsScreen(BaseScreen):
     def _still_busy(self) -> None:
         if self._interrupted_at is not None and self.repl.session.state == "busy":
             self.transcript.notice(
-                "Still busy: an operation inside C++ or CUDA cannot be interrupted. Wait for it, or ctrl+k restarts the kernel.",
+                "Still busy: an operation inside C++ or CUDA cannot be interrupted. "
+                "Wait for it, or ctrl+k restarts the kernel.",
                 severity="warning",
             )
 
@@ -193,6 +228,6 @@ class TensorsScreen(BaseScreen):
         """Clear the output."""
         self.transcript.clear_all()
 
-    def action_restart_kernel(self) -> None:
-        """Ask the app to restart the kernel."""
-        self.app.run_action("restart_kernel")  # type: ignore[unused-awaitable]
+    async def action_restart_kernel(self) -> None:
+        """Have the app ask, then restart the kernel."""
+        await self.app.run_action("restart_kernel")

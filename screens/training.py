@@ -37,17 +37,51 @@ class TrainingScreen(BaseScreen):
     """One run, live or not, and the list to choose it from."""
 
     MODE = "training"
-    ABOUT = "Train a preset and watch it: loss, metrics, learning rate, gradient norm. Pause, step, stop. Old runs look the same."
+    ABOUT = (
+        "Train a preset and watch it: loss, metrics, learning rate, gradient norm. Pause, step, stop. "
+        "A run of yesterday, or somebody's TensorBoard log, looks the same."
+    )
     CSS_PATH = "training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p,space", "pause", "Pause", id="training.pause", tooltip="Pause between two steps, or go on"),
-        Binding("n", "control('step')", "Step", id="training.step", tooltip="Train the next batch, then pause"),
-        Binding("s", "control('stop')", "Stop", id="training.stop", tooltip="Finish the step, save a checkpoint, end the run"),
-        Binding("o", "choose", "Open", id="training.open", tooltip="Choose a preset to train or a run to look at"),
-        Binding("l", "toggle_log", "Log", id="training.log", tooltip="Show more or less of what the run printed"),
-        Binding("right_square_bracket", "charts(1)", "More", key_display="]", id="training.next", tooltip="The next four charts"),
-        Binding("left_square_bracket", "charts(-1)", "Charts before", key_display="[", id="training.previous", show=False, tooltip="The four charts before"),
-        Binding("escape", "back", "Back", id="training.back", show=False, tooltip="From the list back to the run"),
+        Binding(
+            "p,space", "pause", "Pause", id="training.pause", tooltip="Pause between two steps, or go on"
+        ),
+        Binding(
+            "n", "control('step')", "Step", id="training.step", tooltip="Train the next batch, then pause"
+        ),
+        Binding(
+            "s",
+            "control('stop')",
+            "Stop",
+            id="training.stop",
+            tooltip="Finish the step, save a checkpoint, end the run",
+        ),
+        Binding(
+            "o", "choose", "Open", id="training.open", tooltip="Choose a preset to train or a run to look at"
+        ),
+        Binding(
+            "l", "toggle_log", "Log", id="training.log", tooltip="Show more or less of what the run printed"
+        ),
+        Binding(
+            "right_square_bracket",
+            "charts(1)",
+            "More",
+            key_display="]",
+            id="training.next",
+            tooltip="The next four charts",
+        ),
+        Binding(
+            "left_square_bracket",
+            "charts(-1)",
+            "Charts before",
+            key_display="[",
+            id="training.previous",
+            show=False,
+            tooltip="The four charts before",
+        ),
+        Binding(
+            "escape", "back", "Back", id="training.back", show=False, tooltip="From the list back to the run"
+        ),
     ]
 
     def __init__(
@@ -60,7 +94,8 @@ class TrainingScreen(BaseScreen):
         folder: Path | None = None,
     ) -> None:
         """`entries`: reads the presets and the runs there are; `spec_for`: what to train for a chosen preset;
-        `folder`: the run to show at once."""
+        `folder`: the run to show at once.
+        """
         super().__init__(session, modes)
         self._entries = entries
         self._spec_for = spec_for
@@ -133,7 +168,9 @@ class TrainingScreen(BaseScreen):
         shown = groups[self._page * CHARTS :][:CHARTS]
         for number in range(CHARTS):
             chart = self.query_one(f"#chart-{number}", Chart)
-            chart.show(chart_of(reader, shown[number], header.total_steps) if number < len(shown) else ChartData(""))
+            chart.show(
+                chart_of(reader, shown[number], header.total_steps) if number < len(shown) else ChartData("")
+            )
         self._offer_keys()
 
     def on_resize(self) -> None:
@@ -158,7 +195,12 @@ class TrainingScreen(BaseScreen):
         """The run of our kernel if it is the one shown and has not ended."""
         status = self.session.status if self.session is not None else None
         run = status.run if status is not None else None
-        if run is None or run.status not in STEERED or self._folder is None or Path(run.folder) != self._folder:
+        if (
+            run is None
+            or run.status not in STEERED
+            or self._folder is None
+            or Path(run.folder) != self._folder
+        ):
             return None
         return run
 

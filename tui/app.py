@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui.client.session import KernelSession
-from tui.themes import DARK, THEMES
+from tui.themes import THEMES, ThemedApp
 from tui.widgets.dialogs import Question
 from tui.widgets.help import HelpScreen
 from tui.widgets.mode_tabs import MODES, ModeTabs
@@ -23,25 +24,63 @@ STATUS_EVERY_S = 2.0
 ScreenMaker = Callable[[], Screen[None]]
 
 
-class TorchTUI(App[int]):
+class TorchTUI(ThemedApp[int]):
     """Four screens over one session. Wired together in `tui.cli`."""
 
     TITLE = "torchtui"
     CSS = """
     Screen { background: $background; }
     ToastRack { align-vertical: top; margin-top: 1; }
-    * { scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2; scrollbar-background: $background; scrollbar-corner-color: $background; }
+    * {
+        scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2;
+        scrollbar-background: $background; scrollbar-corner-color: $background;
+    }
     Footer { scrollbar-size: 0 0; }
     """
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help", tooltip="The keys that work here"),
-        Binding("f2,alt+2", "mode('tensors')", "Tensors", id="app.tensors", show=False, tooltip="Tensors: REPL and variables"),
-        Binding("f3,alt+3", "mode('autograd')", "Autograd", id="app.autograd", show=False, tooltip="Autograd: leaves and gradients"),
-        Binding("f4,alt+4", "mode('builder')", "Builder", id="app.builder", show=False, tooltip="Builder: modules and their shapes"),
-        Binding("f5,alt+5", "mode('training')", "Training", id="app.training", show=False, tooltip="Training: runs, live"),
+        Binding(
+            "f2,alt+2",
+            "mode('tensors')",
+            "Tensors",
+            id="app.tensors",
+            show=False,
+            tooltip="Tensors: REPL and variables",
+        ),
+        Binding(
+            "f3,alt+3",
+            "mode('autograd')",
+            "Autograd",
+            id="app.autograd",
+            show=False,
+            tooltip="Autograd: leaves and gradients",
+        ),
+        Binding(
+            "f4,alt+4",
+            "mode('builder')",
+            "Builder",
+            id="app.builder",
+            show=False,
+            tooltip="Builder: modules and their shapes",
+        ),
+        Binding(
+            "f5,alt+5",
+            "mode('training')",
+            "Training",
+            id="app.training",
+            show=False,
+            tooltip="Training: runs, live",
+        ),
         Binding("alt+1", "help", "Help", id="app.help-twin", show=False, tooltip="The keys that work here"),
-        Binding("ctrl+q", "leave", "Quit", id="app.quit", priority=True, tooltip="Quit; a run may go on without the terminal"),
+        Binding(
+            "ctrl+q",
+            "leave",
+            "Quit",
+            id="app.quit",
+            priority=True,
+            tooltip="Quit; a run may go on without the terminal",
+        ),
     ]
 
     def __init__(
@@ -56,7 +95,8 @@ class TorchTUI(App[int]):
         keep_session: bool = False,
     ) -> None:
         """`screens`: makes the screen of each mode; `connect`: brings the session up once the first frame is
-        painted; `keep_session`: whether quitting asks before it ends the kernel (it was there before us)."""
+        painted; `keep_session`: whether quitting asks before it ends the kernel (it was there before us).
+        """
         super().__init__()
         self.session = session
         self._makers = screens
@@ -64,8 +104,6 @@ class TorchTUI(App[int]):
         self._connect = connect
         self._notices = notices
         self._keep_session = keep_session
-        for entry in THEMES:
-            self.register_theme(entry)
         self.theme = theme
 
     async def on_mount(self) -> None:
@@ -87,7 +125,7 @@ class TorchTUI(App[int]):
         assert self._connect is not None
         try:
             await self._connect()
-        except Exception as error:  # whatever keeps a kernel from coming up is the user's to read
+        except Exception as error:  # noqa: BLE001 - whatever keeps a kernel from coming up is the user's to read
             self._cannot_connect(error)
             return
         await self._follow_status()
@@ -111,7 +149,9 @@ class TorchTUI(App[int]):
         ended = self.session.ended
         if ended is None or ended.expected:
             return
-        text = "\n".join([ended.reason + ".", *(("", "Its last words:", *ended.log_tail) if ended.log_tail else ())])
+        text = "\n".join(
+            [ended.reason + ".", *(("", "Its last words:", *ended.log_tail) if ended.log_tail else ())]
+        )
         answers = (("restart", "Restart"), ("stay", "Look around"))
         self.push_screen(Question("The kernel is gone", text, answers), self._restart_answered)
 
@@ -125,14 +165,10 @@ class TorchTUI(App[int]):
         assert self.session is not None
         try:
             await self.session.restart()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._cannot_connect(error)
             return
         await self._follow_status()
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Give the colours that mean something also to themes that know nothing of them."""
-        return DARK.variables
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -167,7 +203,9 @@ class TorchTUI(App[int]):
             return
         run = self.session.status.run if self.session.status else None
         training = run is not None and run.status in ("running", "paused")
-        text = "All variables are lost." + (" The run in progress is cut off at its last checkpoint." if training else "")
+        text = "All variables are lost." + (
+            " The run in progress is cut off at its last checkpoint." if training else ""
+        )
         answers = (("restart", "Restart"), ("cancel", "Cancel"))
         self.push_screen(Question("Restart the kernel?", text, answers), self._restart_answered)
 
@@ -205,7 +243,11 @@ class TorchTUI(App[int]):
         session = self.session.info.id if self.session.info else ""
         text = (
             f"Detach leaves it running without the terminal; `torchtui attach {session}` comes back to it.\n"
-            + ("Stop saves a checkpoint and ends the kernel." if training else "Stop ends the kernel and its variables.")
+            + (
+                "Stop saves a checkpoint and ends the kernel."
+                if training
+                else "Stop ends the kernel and its variables."
+            )
         )
         title = "A run is in progress" if training else "Leave this session"
         answers = (("detach", "Detach"), ("stop", "Stop and quit"), ("cancel", "Cancel"))
@@ -215,9 +257,11 @@ class TorchTUI(App[int]):
         """Offer in the palette what can be done now."""
         for mode, key, title in MODES:
             if mode in self._makers:
-                yield SystemCommand(title, f"Go to the {title} screen ({key})", lambda mode=mode: self.run_worker(self.action_mode(mode)))  # type: ignore[misc]
+                go_there = partial(self.run_action, f"mode('{mode}')")
+                yield SystemCommand(title, f"Go to the {title} screen ({key})", go_there)
         for theme in THEMES:
-            yield SystemCommand(f"Theme: {theme.name}", "Change the colours", lambda name=theme.name: setattr(self, "theme", name))  # type: ignore[misc]
+            use_theme = partial(setattr, self, "theme", theme.name)
+            yield SystemCommand(f"Theme: {theme.name}", "Change the colours", use_theme)
         if self.session is not None:
             yield SystemCommand("Restart the kernel", "All variables are lost", self.action_restart_kernel)
             yield SystemCommand("Interrupt the running cell", "As ctrl+c in the REPL", self.session.interrupt)

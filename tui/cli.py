@@ -50,7 +50,9 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def start(
     context: typer.Context,
-    python: Annotated[str | None, typer.Option(metavar="PATH", help="The Python that runs the kernel (with torch).")] = None,
+    python: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The Python that runs the kernel (with torch).")
+    ] = None,
     debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -68,15 +70,21 @@ def start(
 @app.command()
 def train(
     preset: Annotated[str | None, typer.Argument(metavar="PRESET|FILE.py", help="What to train.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a knob; may be repeated.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a knob; may be repeated.")
+    ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the preset's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed, in place of the preset's.")] = None,
     name: Annotated[str, typer.Option(help="A name for the run.")] = "",
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run from its last checkpoint.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run from its last checkpoint.")
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Show progress in place of the app.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object (headless).")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Train in the background; print the session's id.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Train in the background; print the session's id.")
+    ] = False,
 ) -> None:
     """Train a preset or a file of your own, and watch it."""
     from tui.training_plan import plan_run
@@ -120,7 +128,11 @@ def sessions(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
 
 
 @app.command()
-def watch(run: Annotated[str | None, typer.Argument(metavar="RUN|FOLDER", help="A run, or a folder of runs or logs.")] = None) -> None:
+def watch(
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN|FOLDER", help="A run, or a folder of runs or logs.")
+    ] = None,
+) -> None:
     """Watch runs, live or old, with no kernel."""
     _need_terminal("torchtui watch")
     from tui.wiring import open_watch
@@ -130,7 +142,9 @@ def watch(run: Annotated[str | None, typer.Argument(metavar="RUN|FOLDER", help="
 
 @app.command()
 def attach(
-    session: Annotated[str | None, typer.Argument(metavar="SESSION|CONNECTION.json", help="Which; default: the newest.")] = None,
+    session: Annotated[
+        str | None, typer.Argument(metavar="SESSION|CONNECTION.json", help="Which; default: the newest.")
+    ] = None,
 ) -> None:
     """Open the app on a live session, or on a Jupyter kernel that has torch."""
     _need_terminal("torchtui attach")
@@ -215,11 +229,20 @@ def _explain(error: Exception) -> int:
     message, code = str(error) or type(error).__name__, getattr(error, "code", 1)
     format_message = getattr(error, "format_message", None)
     if format_message is not None:  # the command line's own errors
-        message, code = f"{format_message()}\n`torchtui --help` lists the commands", getattr(error, "exit_code", 2)
-    elif isinstance(error, PresetError) or type(error).__name__ in ("RunNotFound", "NoSuchSession", "ConfigError"):
+        message, code = (
+            f"{format_message()}\n`torchtui --help` lists the commands",
+            getattr(error, "exit_code", 2),
+        )
+    elif isinstance(error, PresetError) or type(error).__name__ in (
+        "RunNotFound",
+        "NoSuchSession",
+        "ConfigError",
+    ):
         code = 2
     elif not _expected(error):
-        message = f"{type(error).__name__}: {message}\nThis is a fault of torchtui; --debug shows the traceback"
+        message = (
+            f"{type(error).__name__}: {message}\nThis is a fault of torchtui; --debug shows the traceback"
+        )
     print(f"torchtui: {message}", file=sys.stderr)
     return code if isinstance(code, int) else 1
 

@@ -43,7 +43,9 @@ def read_config(path: Path | None = None) -> Config:
     kinds = get_type_hints(Config)
     for key, value in data.items():
         if key not in kinds:
-            raise ConfigError(f"{path}: unknown setting {key!r}{nearest(key, [field.name for field in fields(Config)])}")
+            raise ConfigError(
+                f"{path}: unknown setting {key!r}{nearest(key, [field.name for field in fields(Config)])}"
+            )
         if kinds[key] is float and isinstance(value, int) and not isinstance(value, bool):
             data[key] = float(value)
         elif type(value) is not kinds[key]:

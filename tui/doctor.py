@@ -71,10 +71,17 @@ def _config() -> Iterable[Check]:
 def _kernel_checks(python: str) -> Iterable[Check]:
     try:
         done = subprocess.run(
-            [python, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, stdin=subprocess.DEVNULL
+            [python, "-c", PROBE],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield Check("kernel's Python", "fail", f"{python}: {error}", "--python takes the path of a Python with torch")
+        yield Check(
+            "kernel's Python", "fail", f"{python}: {error}", "--python takes the path of a Python with torch"
+        )
         return
     try:
         found = json.loads(done.stdout.strip().splitlines()[-1])
@@ -97,7 +104,11 @@ def _package(python: str, package: str, version: str | None, least: tuple[int, i
         numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
     except ValueError:
         return Check(package, "warn", f"{version}, which cannot be compared")
-    return Check(package, "ok", version) if numbers >= least else Check(package, "fail", f"{version} is too old", cure)
+    return (
+        Check(package, "ok", version)
+        if numbers >= least
+        else Check(package, "fail", f"{version} is too old", cure)
+    )
 
 
 def _devices(found: dict[str, object]) -> Iterable[Check]:
@@ -105,7 +116,9 @@ def _devices(found: dict[str, object]) -> Iterable[Check]:
     if found["cuda"] and isinstance(devices, list):
         yield Check("CUDA", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(devices)))
     elif found["cuda_built"]:
-        yield Check("CUDA", "warn", "no device can be used", "does `nvidia-smi` list one? is its driver new enough?")
+        yield Check(
+            "CUDA", "warn", "no device can be used", "does `nvidia-smi` list one? is its driver new enough?"
+        )
     elif shutil.which("nvidia-smi"):
         yield Check("CUDA", "warn", "this torch is built without CUDA", "install a CUDA build of torch")
     else:
@@ -121,10 +134,20 @@ def _terminal() -> Iterable[Check]:
     else:
         columns, rows = os.get_terminal_size()
         roomy = columns >= 80 and rows >= 24
-        yield Check("terminal", "ok" if roomy else "warn", f"{columns}x{rows}", "" if roomy else "make it 80x24 or more")
+        yield Check(
+            "terminal",
+            "ok" if roomy else "warn",
+            f"{columns}x{rows}",
+            "" if roomy else "make it 80x24 or more",
+        )
     term, colour = os.environ.get("TERM", ""), os.environ.get("COLORTERM", "")
     if colour not in ("truecolor", "24bit"):
-        yield Check("colours", "warn", f"TERM={term}, COLORTERM={colour or 'not set'}", "export COLORTERM=truecolor if your terminal has it")
+        yield Check(
+            "colours",
+            "warn",
+            f"TERM={term}, COLORTERM={colour or 'not set'}",
+            "export COLORTERM=truecolor if your terminal has it",
+        )
     else:
         yield Check("colours", "ok", f"TERM={term}, {colour}")
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
@@ -142,16 +165,31 @@ def _folders() -> Iterable[Check]:
             continue
         free = shutil.disk_usage(nearest).free
         low = free < 1e9
-        yield Check(name, "warn" if low else "ok", f"{folder}, {words.size(free)} free", "runs need room for checkpoints" if low else "")
+        yield Check(
+            name,
+            "warn" if low else "ok",
+            f"{folder}, {words.size(free)} free",
+            "runs need room for checkpoints" if low else "",
+        )
     try:
         paths.private_dir(paths.sessions_dir())
         yield Check("sessions", "ok", f"{paths.sessions_dir()}, private")
     except (paths.UnsafeFolder, OSError) as error:
-        yield Check("sessions", "fail", str(error), "kernels are reached through sockets there, which must be yours alone")
+        yield Check(
+            "sessions",
+            "fail",
+            str(error),
+            "kernels are reached through sockets there, which must be yours alone",
+        )
     shared = Path("/dev/shm")
     if shared.is_dir() and shutil.disk_usage(shared).total < 256e6:
         total = words.size(shutil.disk_usage(shared).total)
-        yield Check("shared memory", "warn", f"/dev/shm has {total}", "DataLoader workers may die: docker run --shm-size=1g")
+        yield Check(
+            "shared memory",
+            "warn",
+            f"/dev/shm has {total}",
+            "DataLoader workers may die: docker run --shm-size=1g",
+        )
 
 
 def print_checks(checks: list[Check], *, as_json: bool) -> int:

@@ -34,7 +34,13 @@ def presets_json() -> list[dict[str, Any]]:
             continue
         knobs = [{"name": k.name, "type": k.type, "default": k.default, "help": k.help} for k in info.knobs]
         listed.append(
-            {"name": info.name, "title": info.title, "description": info.description, "path": info.path, "knobs": knobs}
+            {
+                "name": info.name,
+                "title": info.title,
+                "description": info.description,
+                "path": info.path,
+                "knobs": knobs,
+            }
         )
     return listed
 
@@ -57,8 +63,12 @@ def runs_json() -> list[dict[str, Any]]:
 
     listed: list[dict[str, Any]] = []
     for record in list_runs(paths.runs_dir()):
-        fields: dict[str, Any] = encode(record.info) if record.info is not None else {"id": record.id, "name": record.name}
-        listed.append({**fields, "status": record.status, "reason": record.reason, "folder": str(record.folder)})
+        fields: dict[str, Any] = (
+            encode(record.info) if record.info is not None else {"id": record.id, "name": record.name}
+        )
+        listed.append(
+            {**fields, "status": record.status, "reason": record.reason, "folder": str(record.folder)}
+        )
     return listed
 
 
@@ -70,7 +80,9 @@ def run_table() -> Table:
     for record in list_runs(paths.runs_dir()):
         info = record.info
         if info is None:
-            table.add_row(plain(record.id), plain(record.status, style="red"), plain(record.reason), "", "", "")
+            table.add_row(
+                plain(record.id), plain(record.status, style="red"), plain(record.reason), "", "", ""
+            )
             continue
         table.add_row(
             plain(record.id, style="bold"),
@@ -97,5 +109,11 @@ def session_table() -> Table:
     table = _table("session", "what for", "started", "pid", "folder it works in")
     for info in list_sessions():
         age = words.duration(max(0.0, time.time() - info.started_at))
-        table.add_row(plain(info.id, style="bold"), plain(info.title), Text(f"{age} ago"), str(info.pid), plain(info.cwd))
+        table.add_row(
+            plain(info.id, style="bold"),
+            plain(info.title),
+            Text(f"{age} ago"),
+            str(info.pid),
+            plain(info.cwd),
+        )
     return table

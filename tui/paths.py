@@ -70,9 +70,13 @@ def private_dir(path: Path) -> Path:
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafeFolder(f"{path} is not a folder")
     if found.st_uid != os.getuid():
-        raise UnsafeFolder(f"{path} belongs to another user (uid {found.st_uid}); remove it or set TORCHTUI_HOME")
+        raise UnsafeFolder(
+            f"{path} belongs to another user (uid {found.st_uid}); remove it or set TORCHTUI_HOME"
+        )
     if found.st_mode & 0o077:
-        raise UnsafeFolder(f"{path} may be entered by others (mode {found.st_mode & 0o777:03o}); run: chmod 700 {path}")
+        raise UnsafeFolder(
+            f"{path} may be entered by others (mode {found.st_mode & 0o777:03o}); run: chmod 700 {path}"
+        )
     return path
 
 

@@ -38,7 +38,12 @@ def show_progress(reader: RunReader, *, as_json: bool) -> Iterator[Shown]:
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bar:
         shown = _Bar(reader, bar)
         yield shown
@@ -121,7 +126,11 @@ def summary_table(reader: RunReader, result: dict[str, object]) -> None:
         ("run", str(result["run"])),
         ("status", str(result["status"])),
         ("epochs", str(result["epochs"])),
-        ("steps", f"{result['steps']} in {words.duration(seconds)}" + (f", {result['steps_per_s']} a second" if result["steps_per_s"] else "")),
+        (
+            "steps",
+            f"{result['steps']} in {words.duration(seconds)}"
+            + (f", {result['steps_per_s']} a second" if result["steps_per_s"] else ""),
+        ),
     )
     for name, text in facts:
         table.add_row(Text(name, style="dim"), plain(text))
@@ -136,4 +145,7 @@ def summary_table(reader: RunReader, result: dict[str, object]) -> None:
         where = f" ({error['where']})" if error["where"] else ""
         print(f"torchtui: the run failed: {clean(str(error['message']))}{where}", file=sys.stderr)
     elif result["status"] == "lost":
-        print("torchtui: the kernel died; `torchtui train --resume latest` goes on from the last checkpoint", file=sys.stderr)
+        print(
+            "torchtui: the kernel died; `torchtui train --resume latest` goes on from the last checkpoint",
+            file=sys.stderr,
+        )

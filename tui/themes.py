@@ -7,8 +7,9 @@ The colour-blind theme uses the palette of Okabe and Ito (2008), which all commo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
+from textual.app import App
 from textual.theme import Theme
 
 DARK: Final = Theme(
@@ -90,3 +91,19 @@ COLORBLIND: Final = Theme(
 )
 
 THEMES: Final = (DARK, LIGHT, COLORBLIND)
+
+R = TypeVar("R")
+
+
+class ThemedApp(App[R]):
+    """An app whose widgets may use our colours under every theme, Textual's own too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give the colours that mean something also to themes that know nothing of them."""
+        return DARK.variables

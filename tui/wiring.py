@@ -10,7 +10,7 @@ from pathlib import Path
 from screens.autograd import AutogradScreen
 from screens.builder import BuilderScreen
 from screens.tensors import TensorsScreen
-from screens.training import Entries, TrainingScreen
+from screens.training import TrainingScreen
 from tui import paths
 from tui.app import ScreenMaker, TorchTUI
 from tui.client.registry import SessionInfo, list_sessions
@@ -25,7 +25,11 @@ ALL_MODES = ("tensors", "autograd", "builder", "training")
 
 
 def open_app(
-    *, python: str | None, spec: RunSpec | None = None, attach: SessionInfo | None = None, foreign: Path | None = None
+    *,
+    python: str | None,
+    spec: RunSpec | None = None,
+    attach: SessionInfo | None = None,
+    foreign: Path | None = None,
 ) -> int:
     """Open the four screens over a fresh session, a live one or a Jupyter kernel; returns the exit status."""
     config = read_config()
@@ -102,7 +106,12 @@ def _connector(
 
 
 def _training(session: KernelSession, modes: tuple[str, ...]) -> TrainingScreen:
-    return TrainingScreen(session, modes, entries=lambda: (preset_entries(), run_entries(paths.runs_dir())), spec_for=plan_preset)
+    return TrainingScreen(
+        session,
+        modes,
+        entries=lambda: (preset_entries(), run_entries(paths.runs_dir())),
+        spec_for=plan_preset,
+    )
 
 
 def preset_entries() -> list[PresetEntry]:
@@ -145,4 +154,6 @@ def _notices() -> tuple[str, ...]:
         return ()
     noun = "session is" if len(live) == 1 else "sessions are"
     first = ", ".join(f"{info.id} ({info.title})" for info in live[:3])
-    return (f"{len(live)} {noun} running without a terminal: {first}. `torchtui attach {live[0].id}` goes back to it.",)
+    return (
+        f"{len(live)} {noun} running without a terminal: {first}. `torchtui attach {live[0].id}` goes back to it.",
+    )

@@ -49,13 +49,16 @@ BROKEN = {
         {"head": "import torch\n1 / 0"}, "ZeroDivisionError", "division by zero", "tiny.py:2",
     ),
     "imports what is not there": (
-        {"head": "import no_such_package"}, "ModuleNotFoundError", "-m pip install no_such_package", "tiny.py:1",
+        {"head": "import no_such_package"},
+        "ModuleNotFoundError", "-m pip install no_such_package", "tiny.py:1",
     ),
     "model raises": (
-        {"model": "def model():\n    raise ValueError('no model today')"}, "ValueError", "no model today", " in model",
+        {"model": "def model():\n    raise ValueError('no model today')"},
+        "ValueError", "no model today", " in model",
     ),
     "model is none": (
-        {"model": "def model():\n    pass"}, "PresetError", "model() must return an nn.Module, not None", "tiny.py:",
+        {"model": "def model():\n    pass"},
+        "PresetError", "model() must return an nn.Module, not None", "tiny.py:",
     ),
     "data is a list": (
         {"data": "def data():\n    return []"}, "PresetError", "data() returned a list", "tiny.py:",
@@ -67,10 +70,12 @@ BROKEN = {
         {"data": "def data():\n    return {'trian': []}"}, "PresetError", "did you mean 'train'?", "tiny.py:",
     ),
     "loader is empty": (
-        {"data": "def data():\n    return {'train': []}"}, "PresetError", "data()['train'] has no batches", "tiny.py:",
+        {"data": "def data():\n    return {'train': []}"},
+        "PresetError", "data()['train'] has no batches", "tiny.py:",
     ),
     "iterator is empty": (
-        {"data": "def data():\n    return {'train': iter(())}"}, "LoopError", "data()['train'] has no batches", "",
+        {"data": "def data():\n    return {'train': iter(())}"},
+        "LoopError", "data()['train'] has no batches", "",
     ),
     "iterator is exhausted": (
         {"data": """
@@ -80,10 +85,12 @@ BROKEN = {
         "LoopError", "gave no batches in epoch 2: it is exhausted", "",
     ),
     "optimizer is none": (
-        {"optimizer": "def optimizer(parameters):\n    pass"}, "PresetError", "torch.optim.Optimizer, not None", "",
+        {"optimizer": "def optimizer(parameters):\n    pass"},
+        "PresetError", "torch.optim.Optimizer, not None", "",
     ),
     "nothing to train": (
-        {"model": "def model():\n    return nn.Identity()"}, "ValueError", "no parameters to train", " in optimizer",
+        {"model": "def model():\n    return nn.Identity()"},
+        "ValueError", "no parameters to train", " in optimizer",
     ),
     "shapes do not fit": (
         {"model": "def model():\n    return nn.Linear(5, 2)"},
@@ -109,13 +116,15 @@ BROKEN = {
         "LoopError", "without a step(model, batch, loss) a batch must be (input, target)", "",
     ),
     "metric is no number": (
-        {"metrics": "def metrics(output, target):\n    return {'rows': output}"}, "TypeError", "rows must be one number", "",
+        {"metrics": "def metrics(output, target):\n    return {'rows': output}"},
+        "TypeError", "rows must be one number", "",
     ),
     "code exits": (
         {"loss": "def loss():\n    raise SystemExit(3)"}, "SystemExit", "called sys.exit(3)", " in loss",
     ),
     "code interrupts": (
-        {"loss": "def loss():\n    raise KeyboardInterrupt"}, "KeyboardInterrupt", "was interrupted", " in loss",
+        {"loss": "def loss():\n    raise KeyboardInterrupt"},
+        "KeyboardInterrupt", "was interrupted", " in loss",
     ),
 }  # fmt: skip
 
@@ -332,7 +341,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("width", [8, 3000])
+@pytest.mark.parametrize("width", [8, 3000, 5000])  # fills up by its log; with the 2nd, the 1st checkpoint
 def test_a_full_disk_ends_the_run_and_keeps_what_was_whole(
     trainer: Trainer, write_preset: WritePreset, small_disk: Path, tmp_path: Path, width: int
 ) -> None:
@@ -351,8 +360,10 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_whole(
     events = list(RawEventFileLoader(str(log)).Load())
     assert sum(len(event) + 16 for event in events) == log.stat().st_size  # whole records and nothing else
     last = folder / "checkpoints" / "last.pt"
-    assert last.exists() == (width == 8)
+    assert last.exists() == (width < 5000)
     if last.exists():
+        torch.load(last, weights_only=True)
+    if width == 8:
         (small_disk / "ballast").unlink()
         start(trainer, preset, small_disk, resume=str(folder), knobs={"epochs": record["epoch"] + 2})
         assert trainer.join(60)

@@ -44,6 +44,17 @@ AUGMENTED = """
         own = order if kind == "generator" else None
         return {"train": DataLoader(Jittered(x[:80], y[:80]), batch, shuffle=True, generator=own), "val": val}
 """
+HEAD = """
+    import random
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader
+
+    epochs: int = 3
+    lr: float = 0.01
+    batch: int = 16
+    kind: str = "plain"
+"""
 SCHEDULED = """
     def optimizer(parameters):
         return torch.optim.SGD(parameters, lr, momentum=0.9)
@@ -162,9 +173,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
 def test_a_resumed_run_goes_on_bit_for_bit(
     trainer: Trainer, write_preset: WritePreset, tmp_path: Path, steps: int, kind: str
 ) -> None:
-    preset = write_preset(
-        data=AUGMENTED.replace('kind == "generator"', str(kind == "generator")), optimizer=SCHEDULED
-    )
+    preset = write_preset(data=AUGMENTED, optimizer=SCHEDULED, head=HEAD.replace("plain", kind))
     whole = run(trainer, preset, tmp_path / "whole")
     folder = stopped_after(trainer, preset, tmp_path / "parts", steps)
     torch.manual_seed(99)  # what the process did in between must not matter

@@ -32,7 +32,9 @@ DEATHS = {
 async def test_every_death_is_noticed_and_told(session: KernelSession, death: str) -> None:
     code, told = DEATHS[death]
     ear = Ear(session)
-    pending = asyncio.create_task(session.jupyter("execute_request", {"code": "import time; time.sleep(600)"}, timeout_s=60))
+    pending = asyncio.create_task(
+        session.jupyter("execute_request", {"code": "import time; time.sleep(600)"}, timeout_s=60)
+    )
     await asyncio.sleep(0)
     session.run_cell(code)
     ended = await ear.kind(KernelEnded)

@@ -18,6 +18,7 @@ from tui.client.launch import LaunchError
 from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed, InputWanted
 from tui.client.repl import Repl
 from tui.client.session import KernelSession
+from tui.processes import process_is
 from tui.protocol.messages import GetStatus, ListLeaves, ListModules, ListVariables
 
 
@@ -123,7 +124,9 @@ async def test_sockets_and_key_are_the_users_alone(session: KernelSession) -> No
     assert os.getsid(session.info.pid) == session.info.pid
 
 
-async def test_a_folder_of_the_users_called_tui_shadows_nothing(session: KernelSession, tmp_path: Path) -> None:
+async def test_a_folder_of_the_users_called_tui_shadows_nothing(
+    session: KernelSession, tmp_path: Path
+) -> None:
     for name in ("tui", "screens", "mine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("word = 'the user'")
@@ -170,11 +173,13 @@ async def test_a_detached_session_is_found_again_with_its_variables(session: Ker
     assert "treasure" in {row.name for row in (await again.ask(ListVariables())).rows}
     await again.shutdown()
     assert registry.list_sessions() == []
-    assert not registry.process_alive(info.pid, info.pid_started_at)
+    assert not process_is(info.pid, info.pid_started_at)
     assert not Path(info.folder).exists()
 
 
-async def test_an_idle_kernel_that_nobody_watches_ends_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_kernel_that_nobody_watches_ends_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path))
     session = KernelSession(idle_hours=1.0 / 3600)
     await session.start()
@@ -182,16 +187,20 @@ async def test_an_idle_kernel_that_nobody_watches_ends_itself(tmp_path: Path, mo
     await session.close()
     assert info is not None
     async with asyncio.timeout(30):
-        while registry.process_alive(info.pid, info.pid_started_at):
+        while process_is(info.pid, info.pid_started_at):
             await asyncio.sleep(0.05)
 
 
-async def test_a_python_without_torch_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_python_without_torch_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
     bare = tmp_path / "bare"
     await asyncio.to_thread(lambda: __import__("venv").create(bare, with_pip=False, symlinks=True))
     session = KernelSession(python=str(bare / "bin" / "python"))
-    with pytest.raises(LaunchError, match=r"has no ipykernel and torch; install with: .*-m pip install ipykernel torch"):
+    with pytest.raises(
+        LaunchError, match=r"has no ipykernel and torch; install with: .*-m pip install ipykernel torch"
+    ):
         await session.start()
     await session.shutdown()
 
@@ -209,7 +218,9 @@ async def test_a_request_that_cannot_be_met_is_refused_in_words(session: KernelS
         await session.ask(ControlRun("pause"))
 
 
-async def test_a_long_home_finds_room_for_its_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_home_finds_room_for_its_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / ("long" * 30)))
     session = KernelSession()
     await session.start()

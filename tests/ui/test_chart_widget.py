@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 
 import tui.widgets.chart.picture as picture_module
 from tui.runs.series import Series
+from tui.themes import ThemedApp
 from tui.widgets.chart import Chart, ChartData, Curve, View
 from tui.widgets.chart.picture import Memory, Picture
 
@@ -32,7 +33,7 @@ class WatchedChart(Chart):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
-class ChartApp(App[None]):
+class ChartApp(ThemedApp[None]):
     def compose(self) -> ComposeResult:
         yield WatchedChart()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui.runs.series import Series
-from tui.widgets.chart.cells import Line, Row, changed_spans, cut, to_cells
+from tui.widgets.cells import Line, Row, changed_spans, cut, to_cells
 from tui.widgets.chart.model import ChartData, Curve, Mark, Role, View
 from tui.widgets.chart.picture import Memory, Picture, picture
 from tui.widgets.chart.plot import Stroke, draw, parsed

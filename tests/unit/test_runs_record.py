@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tui.processes import process_is
 from tui.protocol.codec import encode
 from tui.protocol.run import RECORD_FILE, RunInfo, RunStatus
 from tui.runs.index import RunNotFound, find_run, list_runs
-from tui.runs.record import process_is, read_record, timestamp
+from tui.runs.record import read_record, timestamp
 
 
 def info(

@@ -99,13 +99,17 @@ class CellReader:
         if kind == "status":
             self._note_status(cell, str(content.get("execution_state")))
         elif kind == "execute_input":
-            return CellStarted(cell, str(content["code"]), int(content["execution_count"]), cell in self._ours)
+            return CellStarted(
+                cell, str(content["code"]), int(content["execution_count"]), cell in self._ours
+            )
         elif kind == "stream":
             name = "stderr" if content.get("name") == "stderr" else "stdout"
             return CellPrinted(cell, name, str(content.get("text", "")))  # type: ignore[arg-type]
         elif kind in ("execute_result", "display_data", "update_display_data"):
             data = {str(mime): str(text) for mime, text in content.get("data", {}).items()}
-            return CellShowed(cell, data, content.get("execution_count") if kind == "execute_result" else None)
+            return CellShowed(
+                cell, data, content.get("execution_count") if kind == "execute_result" else None
+            )
         elif kind == "error":
             lines = tuple(str(line) for line in content.get("traceback", ()))
             return CellFailed(cell, str(content.get("ename", "")), str(content.get("evalue", "")), lines)

@@ -50,7 +50,9 @@ class Connection:
 
     # -- out --------------------------------------------------------------------------------------
 
-    def send(self, kind: str, content: Message, *, channel: Channel = "shell", subshell: str | None = None) -> str:
+    def send(
+        self, kind: str, content: Message, *, channel: Channel = "shell", subshell: str | None = None
+    ) -> str:
         """Send a message and return its id; its reply, if one is wanted, is `request`'s business."""
         if self._dead is not None:
             raise self._dead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from tui.client.registry import process_alive
+from tui.processes import process_is
 
 POLL_S = 0.5
 
@@ -18,13 +18,13 @@ async def wait_for_end(pid: int, started_at: float | None) -> None:
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):
-        while process_alive(pid, started_at):
+        while process_is(pid, started_at):
             await asyncio.sleep(POLL_S)
         return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     try:
-        if not process_alive(pid, started_at):
+        if not process_is(pid, started_at):
             return  # the pid has gone to another process before we opened it
         loop.add_reader(descriptor, ended.set)
         await ended.wait()

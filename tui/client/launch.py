@@ -39,7 +39,9 @@ class KernelProcess:
         return self.child.poll() if self.child is not None else None
 
 
-def launch_kernel(python: str, *, title: str, cwd: str | None = None, idle_hours: float = 8.0) -> KernelProcess:
+def launch_kernel(
+    python: str, *, title: str, cwd: str | None = None, idle_hours: float = 8.0
+) -> KernelProcess:
     """Start a kernel in a session of its own; it may still be importing when this returns.
 
     Raises:
@@ -49,7 +51,9 @@ def launch_kernel(python: str, *, title: str, cwd: str | None = None, idle_hours
     return relaunch_kernel(python, new_session_folder(), title=title, cwd=cwd, idle_hours=idle_hours)
 
 
-def relaunch_kernel(python: str, folder: Path, *, title: str, cwd: str | None, idle_hours: float) -> KernelProcess:
+def relaunch_kernel(
+    python: str, folder: Path, *, title: str, cwd: str | None, idle_hours: float
+) -> KernelProcess:
     """Start a kernel in the folder of a session whose kernel has ended; raises as `launch_kernel`."""
     connection = folder / CONNECTION
     _write_connection_file(connection, paths.socket_dir(folder))
@@ -60,10 +64,12 @@ def relaunch_kernel(python: str, folder: Path, *, title: str, cwd: str | None, i
         # its own session: it must outlive our terminal, and a ctrl+c there is not meant for it
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd, start_new_session=True,
-            env={key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")},
+            env=kernel_environment(),
         )  # fmt: skip
     except OSError as error:
-        raise LaunchError(f"cannot run {python}: {error.strerror}; --python takes the path of a Python") from None
+        raise LaunchError(
+            f"cannot run {python}: {error.strerror}; --python takes the path of a Python"
+        ) from None
     finally:
         os.close(log)
     info = SessionInfo(
@@ -78,6 +84,19 @@ def relaunch_kernel(python: str, folder: Path, *, title: str, cwd: str | None, i
     return KernelProcess(write_session(info), child)
 
 
+def kernel_environment() -> dict[str, str]:
+    """Return the environment of a kernel: ours, with what a process beside a busy terminal program needs.
+
+    OpenMP's threads spin while they wait for one another. Where another process wants a core, which is what a
+    terminal program on a small machine does, a spinning thread takes that core from the thread it waits for, and a
+    training step that takes 5 ms alone takes 100. Waiting asleep costs a little alone and bears company. Whoever
+    sets OMP_WAIT_POLICY has the last word.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return environment
+
+
 def _write_connection_file(path: Path, sockets: Path) -> None:
     from jupyter_client.connect import write_connection_file
 
@@ -89,7 +108,9 @@ def _write_connection_file(path: Path, sockets: Path) -> None:
     path.unlink(missing_ok=True)
     # the file holds the key that signs messages: made with its mode, never widened and narrowed
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    write_connection_file(str(path), transport="ipc", ip=str(sockets / "k"), key=secrets.token_hex(16).encode())
+    write_connection_file(
+        str(path), transport="ipc", ip=str(sockets / "k"), key=secrets.token_hex(16).encode()
+    )
 
 
 def default_python() -> str:

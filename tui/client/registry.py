@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tui import paths
+from tui.processes import process_is
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.preset import nearest
 
@@ -56,18 +58,7 @@ class SessionInfo:
 
     def alive(self) -> bool:
         """Return whether its kernel still runs."""
-        return process_alive(self.pid, self.pid_started_at)
-
-
-def process_alive(pid: int, started_at: float | None) -> bool:
-    """Return whether the process `pid` that began at `started_at` (seconds since 1970) still runs."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return started_at is None or abs(process.create_time() - started_at) < 2.0
-    except psutil.Error:
-        return False
+        return process_is(self.pid, self.pid_started_at)
 
 
 def new_session_folder() -> Path:
@@ -78,13 +69,13 @@ def new_session_folder() -> Path:
 
 def write_session(info: SessionInfo) -> SessionInfo:
     """Record a session; returns it with the start of its process filled in."""
-    try:
+    with contextlib.suppress(psutil.Error):
         info = replace(info, pid_started_at=psutil.Process(info.pid).create_time())
-    except psutil.Error:
-        pass
     target = Path(info.folder) / RECORD
     temporary = target.with_suffix(".tmp")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with open(
+        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump(encode(info), file, indent=1)
     temporary.replace(target)
     return info
@@ -122,7 +113,9 @@ def find_session(text: str | None) -> SessionInfo:
         if not live:
             raise NoSuchSession("there is no live session; `torchtui` starts one")
         return live[0]
-    fitting = [info for info in live if info.id == text] or [info for info in live if info.id.startswith(text)]
+    fitting = [info for info in live if info.id == text] or [
+        info for info in live if info.id.startswith(text)
+    ]
     if len(fitting) == 1:
         return fitting[0]
     ids = [info.id for info in live]

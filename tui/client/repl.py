@@ -66,7 +66,9 @@ class Repl:
         except (TimeoutError, KernelDied):
             return Completions((), cursor, cursor)
         matches = tuple(str(match) for match in reply.get("matches", ()))
-        return Completions(matches, int(reply.get("cursor_start", cursor)), int(reply.get("cursor_end", cursor)))
+        return Completions(
+            matches, int(reply.get("cursor_start", cursor)), int(reply.get("cursor_end", cursor))
+        )
 
     async def inspect(self, code: str, cursor: int) -> str:
         """Return the help on what stands at `cursor`, with ANSI colours; empty where there is none."""

@@ -45,7 +45,9 @@ class KernelSession:
     stands before a pause.
     """
 
-    def __init__(self, *, python: str | None = None, title: str = "torchtui", idle_hours: float = 8.0) -> None:
+    def __init__(
+        self, *, python: str | None = None, title: str = "torchtui", idle_hours: float = 8.0
+    ) -> None:
         self.python = python or launch.default_python()
         self.title = title
         self.idle_hours = idle_hours
@@ -124,7 +126,9 @@ class KernelSession:
     async def _connect(self, connection_file: Path) -> None:
         from tui.client.connection import Connection
 
-        self._connection = Connection(connection_file, on_iopub=self._heard, on_stdin=self.cells.input_requested)
+        self._connection = Connection(
+            connection_file, on_iopub=self._heard, on_stdin=self.cells.input_requested
+        )
         self.ended = None
         if self.process is not None:
             self._watch = asyncio.create_task(self._watch_process())
@@ -133,7 +137,9 @@ class KernelSession:
             if self.foreign:
                 await self._adopt()
             for name in ("steer", "inspect"):
-                reply = await self._connection.request("create_subshell_request", {}, channel="control", timeout_s=20)
+                reply = await self._connection.request(
+                    "create_subshell_request", {}, channel="control", timeout_s=20
+                )
                 self._subshells[name] = reply.get("subshell_id", "")
             status = await self.ask(GetStatus())
         except KernelDied as died:
@@ -163,7 +169,9 @@ class KernelSession:
             timeout_s=READY_TIMEOUT_S,
         )
         if reply.get("status") != "ok":
-            raise launch.LaunchError(f"torchtui cannot run in that kernel: {reply.get('ename')}: {reply.get('evalue')}")
+            raise launch.LaunchError(
+                f"torchtui cannot run in that kernel: {reply.get('ename')}: {reply.get('evalue')}"
+            )
 
     def _watch_foreign(self, status: KernelStatus, connection_file: Path) -> None:
         info = SessionInfo(
@@ -268,7 +276,9 @@ class KernelSession:
             return
         if self._connection is not None and self.state != "dead":
             await within(timeout_s + 1, self.ask(Shutdown(timeout_s)))
-            await within(2, self._connection.request("shutdown_request", {"restart": False}, channel="control"))
+            await within(
+                2, self._connection.request("shutdown_request", {"restart": False}, channel="control")
+            )
         for step in (None, signal.SIGTERM, signal.SIGKILL):
             if step is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -330,7 +340,9 @@ class KernelSession:
         if self.state == "dead":
             return
         for subshell in self._subshells.values():
-            request = self._connection.request("delete_subshell_request", {"subshell_id": subshell}, channel="control")
+            request = self._connection.request(
+                "delete_subshell_request", {"subshell_id": subshell}, channel="control"
+            )
             if subshell and not await within(0.5, request):
                 return
 

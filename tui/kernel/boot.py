@@ -73,7 +73,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run a torchtui kernel.")
     parser.add_argument("--connection", required=True, help="the Jupyter connection file")
     parser.add_argument("--session", default="", help="the id of the session it belongs to")
-    parser.add_argument("--idle-hours", type=float, default=8.0, help="end after so long with no client and no run")
+    parser.add_argument(
+        "--idle-hours", type=float, default=8.0, help="end after so long with no client and no run"
+    )
     options = parser.parse_args()
 
     fix_path()

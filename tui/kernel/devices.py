@@ -33,7 +33,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the name of the hardware, e.g. ``NVIDIA H200``; empty for the CPU. Initializes CUDA for a CUDA one."""
+    """Return the hardware, e.g. ``NVIDIA H200``, empty for the CPU. Initializes CUDA for one of its own."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":

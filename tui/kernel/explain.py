@@ -19,7 +19,9 @@ _OURS = str(Path(__file__).resolve().parent)
 
 
 def where(error: BaseException, prefer: str = "") -> str:
-    """Return ``file.py:12 in model``: the innermost frame in `prefer`, else in no installed package; else empty.
+    """Return ``file.py:12 in model``: the innermost frame in `prefer`, else in no installed package.
+
+    Empty where there is none.
 
     Args:
         error: an exception that was raised.
@@ -77,7 +79,8 @@ def _out_of_memory(error: BaseException, text: str) -> str:
         return f"the GPU has no memory left{wanted}: try smaller batches or a smaller model"
     return (
         f"the GPU has no memory left{wanted}: tensors hold {_gib(allocated)} (allocated), PyTorch keeps"
-        f" {_gib(reserved)} (reserved), {_gib(free)} of {_gib(total)} are free; try smaller batches or a smaller model"
+        f" {_gib(reserved)} (reserved),"
+        f" {_gib(free)} of {_gib(total)} are free; try smaller batches or a smaller model"
     )
 
 
@@ -112,11 +115,13 @@ def _channels(error: BaseException, text: str) -> str:
 def _class_ids(error: BaseException, text: str) -> str:
     got = re.search(r"(?:got|found dtype|but found) '?(\w+)'?", text)
     kind = f", got {got[1]}" if got else ""
-    return f"the loss takes class ids of dtype int64 as its target{kind}: use target.long() and a loader that gives ids"
+    return f"the loss takes class ids of dtype int64 as its target{kind}: use target.long()"
 
 
 def _dtypes(error: BaseException, text: str) -> str:
-    return f"dtypes do not fit: {_first_lines(text)}; bring input, target and model to one dtype, such as float32"
+    return (
+        f"dtypes do not fit: {_first_lines(text)}; bring input, target and model to one dtype, e.g. float32"
+    )
 
 
 def _devices(error: BaseException, text: str) -> str:
@@ -128,8 +133,8 @@ def _devices(error: BaseException, text: str) -> str:
 
 def _twice(error: BaseException, text: str) -> str:
     return (
-        "backward went a second time through a graph that the first has freed: something made in an earlier step is"
-        " still part of the loss; detach it, or make it anew in each step"
+        "backward went a second time through a graph that the first has freed: something made in an earlier"
+        " step is still part of the loss; detach it, or make it anew in each step"
     )
 
 
@@ -142,13 +147,13 @@ def _worker_died(error: BaseException, text: str) -> str:
 
 def _device_assert(error: BaseException, text: str) -> str:
     return (
-        "a CUDA kernel failed (device-side assert), often an index or class id out of range; CUDA is unusable in"
-        " this kernel until it is restarted, and device cpu names the line"
+        "a CUDA kernel failed (device-side assert), often an index or class id out of range; CUDA is unusable"
+        " in this kernel until it is restarted, and device cpu names the line"
     )
 
 
 def _shared_memory(error: BaseException, text: str) -> str:
-    return f"there is too little shared memory for DataLoader workers: {_first_lines(text, 160)}; try num_workers=0"
+    return f"too little shared memory for DataLoader workers: {_first_lines(text, 160)}; try num_workers=0"
 
 
 def _missing_module(error: BaseException, text: str) -> str:

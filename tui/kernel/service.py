@@ -114,7 +114,7 @@ class Service:
             body: dict[str, object] = {"ok": encode(self._carry_out(content))}
         except Refused as refusal:
             body = {"error": encode(Refusal(refusal.kind, str(refusal)))}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # a fault of ours or of an object we looked at: told whole, and the kernel lives on
             text = traceback.format_exc()
             body = {"error": encode(Refusal(type(error).__name__, str(error), text))}
@@ -123,7 +123,9 @@ class Service:
     def _carry_out(self, content: dict[str, Any]) -> object:
         kind = request_types().get(content.get("name", ""))
         if kind is None:
-            raise Refused("unknown", f"this kernel knows no request {content.get('name')!r}; is it an older version?")
+            raise Refused(
+                "unknown", f"this kernel knows no request {content.get('name')!r}; is it an older version?"
+            )
         try:
             request = decode(kind, content.get("body", {}))
         except DecodeError as error:
@@ -233,7 +235,9 @@ class Service:
             if self._trainer is None:
                 self._trainer = Trainer()
         try:
-            state: RunState = self._trainer.start(request.spec, namespace=self._namespace, on_change=self._run_changed)
+            state: RunState = self._trainer.start(
+                request.spec, namespace=self._namespace, on_change=self._run_changed
+            )
         except RunRefused as error:
             raise Refused("refused", str(error)) from None
         return state

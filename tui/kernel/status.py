@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tui.protocol.messages import CudaMemory, TorchState
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 @dataclass
@@ -44,12 +44,12 @@ class TorchImport:
     def _run(self) -> None:
         try:
             import torch
-            import torch.nn.functional  # noqa: F401
+            import torch.nn.functional
 
             self.version = str(torch.__version__)
             self.device, self.device_name = _default_device(torch)
             self.state = "ready"
-        except BaseException as error:  # whatever an installation does, it must end as words in the status bar
+        except BaseException as error:  # noqa: BLE001 - any fault of an installation ends as words in the status bar
             self.error = f"{type(error).__name__}: {error}"
             self.state = "failed"
         finally:
@@ -75,7 +75,7 @@ def _nvidia_name() -> str:
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=5, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=5, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -103,7 +103,9 @@ def _decode_tuple(item_kinds: tuple[Any, ...], data: Any, where: str) -> tuple[A
         return tuple(_decode(item_kinds[0], item, f"{where}[{i}]") for i, item in enumerate(data))
     if len(item_kinds) != len(data):
         raise DecodeError(f"{where}: expected {len(item_kinds)} items, got {len(data)}")
-    return tuple(_decode(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(item_kinds, data, strict=True)))
+    return tuple(
+        _decode(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(item_kinds, data, strict=True))
+    )
 
 
 def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:

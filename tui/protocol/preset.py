@@ -82,7 +82,9 @@ class PresetInfo:
             if knob.name == name:
                 return knob
         names = [knob.name for knob in self.knobs]
-        raise PresetError(f"{self.name} has no knob {name!r}{nearest(name, names)}; it has {', '.join(names) or 'none'}")
+        raise PresetError(
+            f"{self.name} has no knob {name!r}{nearest(name, names)}; it has {', '.join(names) or 'none'}"
+        )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -152,7 +154,9 @@ def _comments(source: str) -> dict[int, str]:
 
 def _knobs(tree: ast.Module, comments: Mapping[int, str], path: str) -> Iterable[Knob]:
     for node in tree.body:
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None):
+        if not (
+            isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+        ):
             continue
         annotation = ast.unparse(node.annotation).strip("'\"")
         if annotation not in ("int", "float", "str", "bool"):
@@ -175,7 +179,16 @@ def _knobs(tree: ast.Module, comments: Mapping[int, str], path: str) -> Iterable
 
 
 _EXAMPLE: Final = {"int": "10", "float": "1e-3", "str": "'adam'", "bool": "True"}
-_WORDS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_WORDS: Final = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 def parse_knob(knob: Knob, text: str) -> KnobValue:
@@ -233,7 +246,9 @@ def find_preset(name: str, folders: Iterable[Path]) -> Path:
         known.setdefault(path.stem, path)
     if name in known:
         return known[name].resolve()
-    raise PresetError(f"there is no preset {name!r}{nearest(name, known)}; there are {', '.join(known) or 'none'}")
+    raise PresetError(
+        f"there is no preset {name!r}{nearest(name, known)}; there are {', '.join(known) or 'none'}"
+    )
 
 
 def preset_files(folders: Iterable[Path]) -> list[Path]:

@@ -1,11 +1,11 @@
 """The run directory: the names of its files, the fields of ``run.json``, the tags of its event log.
 
-    runs/<UTC time>-<name>-<4 hex>/
-        run.json                the record, replaced atomically
-        events.out.tfevents.*   TensorBoard's event format, append-only, one per writer and resumption
-        checkpoints/            last.pt, best.pt
-        experiment.py           the source that ran
-        log.txt                 what it printed
+runs/<UTC time>-<name>-<4 hex>/
+    run.json                the record, replaced atomically
+    events.out.tfevents.*   TensorBoard's event format, append-only, one per writer and resumption
+    checkpoints/            last.pt, best.pt
+    experiment.py           the source that ran
+    log.txt                 what it printed
 """
 
 from __future__ import annotations

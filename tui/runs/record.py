@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-import psutil
-
+from tui.processes import process_is
 from tui.protocol.codec import DecodeError, decode
 from tui.protocol.run import RECORD_FILE, RunInfo, RunStatus
 
@@ -18,8 +17,6 @@ ShownStatus = RunStatus | Literal["unknown", "broken"]
 """``unknown``: a log without a ``run.json``. ``broken``: a ``run.json`` that cannot be read."""
 
 LIVE: Final = ("running", "paused")
-CLOCK_SLACK_S: Final = 5.0
-"""How far two readings of a process's start may lie apart and still be of one process."""
 MAX_RECORD_BYTES: Final = 4 << 20
 
 
@@ -89,30 +86,6 @@ def checked(record: RunRecord) -> RunRecord:
     if process_is(info.pid, info.pid_started_at, timestamp(info.started_at)):
         return replace(record, status=info.status, reason="")
     return replace(record, status="lost", reason=f"its process {info.pid} is gone")
-
-
-def process_is(pid: int, pid_started_s: float | None, run_started_s: float | None) -> bool:
-    """Tell whether process ``pid`` lives and is the one meant, not a later one that was given its number.
-
-    Args:
-        pid: The process.
-        pid_started_s: When it started, in seconds since 1970; None where that was not recorded.
-        run_started_s: When the run started: its process is not younger. None where that is unknown.
-    """
-    if pid <= 0:
-        return False
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        created_s = process.create_time()
-    except psutil.AccessDenied:
-        return True
-    except (psutil.Error, OverflowError, ValueError):
-        return False
-    if pid_started_s is not None:
-        return bool(abs(created_s - pid_started_s) <= CLOCK_SLACK_S)
-    return run_started_s is None or bool(created_s <= run_started_s + CLOCK_SLACK_S)
 
 
 def timestamp(iso: str) -> float | None:

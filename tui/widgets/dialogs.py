@@ -17,7 +17,10 @@ class Question(ModalScreen[str]):
 
     DEFAULT_CSS = """
     Question { align: center middle; background: $background 60%; }
-    Question > Vertical { width: 64; max-width: 96%; height: auto; max-height: 90%; padding: 1 2; background: $surface; border: round $primary; }
+    Question > Vertical {
+        width: 64; max-width: 96%; height: auto; max-height: 90%;
+        padding: 1 2; background: $surface; border: round $primary;
+    }
     Question .question--title { text-style: bold; color: $primary; }
     Question VerticalScroll { height: auto; max-height: 12; margin: 1 0; }
     Question Horizontal { height: auto; align-horizontal: right; }

@@ -19,7 +19,10 @@ class HelpScreen(ModalScreen[None]):
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen > VerticalScroll { width: 84; max-width: 96%; height: auto; max-height: 92%; background: $surface; border: round $primary; padding: 0 2 1 2; }
+    HelpScreen > VerticalScroll {
+        width: 84; max-width: 96%; height: auto; max-height: 92%;
+        background: $surface; border: round $primary; padding: 0 2 1 2;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close", id="help.close"),
@@ -29,7 +32,7 @@ class HelpScreen(ModalScreen[None]):
         """`about`: what the screen is for, in a few lines; `bindings`: what is active there."""
         super().__init__()
         self._about = about
-        self._bindings = bindings
+        self._shown = bindings
 
     def compose(self) -> ComposeResult:
         """Lay out the text and a table for each owner of keys."""
@@ -44,7 +47,7 @@ class HelpScreen(ModalScreen[None]):
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
         table.add_column(style=f"bold {self.app.theme_variables.get('accent', 'yellow')}", no_wrap=True)
         table.add_column(ratio=1)
-        for title, rows in grouped(self._bindings):
+        for title, rows in grouped(self._shown):
             table.add_row(Text(title, style="dim"), "")
             for keys, text in rows:
                 table.add_row(Text("  " + keys), Text(text))
@@ -64,12 +67,23 @@ def grouped(bindings: list[ActiveBinding]) -> list[tuple[str, list[tuple[str, st
         shown = binding.key_display or pretty_key(binding.key)
         if shown not in keys:
             keys.append(shown)
-    return [(owner, [(" ".join(keys), text) for keys, text in actions.values()]) for owner, actions in owners.items()]
+    return [
+        (owner, [(" ".join(keys), text) for keys, text in actions.values()])
+        for owner, actions in owners.items()
+    ]
 
 
 def pretty_key(key: str) -> str:
     """Return a key as keyboards print it: ``ctrl+p``, ``F5``, ``?``."""
-    names = {"question_mark": "?", "full_stop": ".", "comma": ",", "slash": "/", "minus": "-", "plus": "+", "space": "space"}
+    names = {
+        "question_mark": "?",
+        "full_stop": ".",
+        "comma": ",",
+        "slash": "/",
+        "minus": "-",
+        "plus": "+",
+        "space": "space",
+    }
     *modifiers, last = key.split("+")
     last = names.get(last, last.upper() if last[:1] == "f" and last[1:].isdigit() else last)
     return "+".join([*modifiers, last])

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.chart.cells import Line, Row, changed_spans, cut, to_cells
+from tui.widgets.cells import Line, Row, changed_spans, cut, to_cells
 
 Span = tuple[str, str]
 """Foreign text, and the name of its style: ``""`` or one of the widget's component classes, without the prefix."""

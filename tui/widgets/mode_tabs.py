@@ -38,7 +38,7 @@ class ModeTabs(Widget):
 
         mode: str
 
-    def __init__(self, active: str, modes: tuple[str, ...] = tuple(mode for mode, _, _ in MODES)) -> None:
+    def __init__(self, active: str, modes: tuple[str, ...]) -> None:
         """`modes`: the screens there are; a bar of one screen shows no others."""
         super().__init__()
         self.active = active
@@ -65,7 +65,10 @@ class ModeTabs(Widget):
             segments += parts
         hint = "F1 Help "
         if column + len(hint) <= self.size.width:
-            segments += [Segment(" " * (self.size.width - column - len(hint)), plain), Segment(hint, plain + Style(dim=True))]
+            segments += [
+                Segment(" " * (self.size.width - column - len(hint)), plain),
+                Segment(hint, plain + Style(dim=True)),
+            ]
         return Strip(segments).adjust_cell_length(self.size.width, plain)
 
     def on_click(self, event: events.Click) -> None:

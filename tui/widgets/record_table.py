@@ -81,4 +81,4 @@ class RecordTable(DataTable[Text]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Tell which record the cursor is on."""
         event.stop()
-        self.post_message(self.Highlighted(self, event.row_key.value if event.row_key is not None else None))
+        self.post_message(self.Highlighted(self, event.row_key.value))

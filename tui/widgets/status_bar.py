@@ -28,7 +28,9 @@ def status_fields(session: str, state: str, status: KernelStatus | None) -> list
         fields.append((" ".join(part for part in (status.device, status.device_name) if part), 1))
     if status.cuda is not None:
         fields.append((f"GPU {size(status.cuda.allocated_bytes)} allocated", 2))
-        fields.append((f"{size(status.cuda.reserved_bytes)} reserved, {size(status.cuda.free_bytes)} free", 4))
+        fields.append(
+            (f"{size(status.cuda.reserved_bytes)} reserved, {size(status.cuda.free_bytes)} free", 4)
+        )
     fields.append((f"{size(_steady(status.rss_bytes))} RAM", 3))
     if status.run is not None:
         fields.append((f"run {status.run.status}", 1))
@@ -82,5 +84,9 @@ class StatusBar(Widget):
                 segments.append(Segment(" │ ", plain + Style(dim=True)))
                 segments.append(Segment(text, plain))
             elif self.state in DOTS:
-                segments.append(Segment(text, plain + self.get_component_rich_style(f"status-bar--{self.state}", partial=True)))
+                segments.append(
+                    Segment(
+                        text, plain + self.get_component_rich_style(f"status-bar--{self.state}", partial=True)
+                    )
+                )
         return Strip(segments).adjust_cell_length(self.size.width, plain)

@@ -42,7 +42,11 @@ def _variable(row: Variable, accent: str, with_device: bool) -> tuple[Text, ...]
     dtype = f"{row.dtype} {row.device}" if with_device and row.device else row.dtype
     return (
         _cell(f"{mark}{row.name}", f"bold {accent}" if row.changed else "bold", 24),
-        _cell(words.shape(row.shape) if row.shape is not None else row.type_name, "" if row.shape is not None else "dim", 24),
+        _cell(
+            words.shape(row.shape) if row.shape is not None else row.type_name,
+            "" if row.shape is not None else "dim",
+            24,
+        ),
         _cell(dtype),
         _cell(GRAD_WORDS[row.grad]),
         _cell(words.size(row.size_bytes) if row.size_bytes is not None else ""),
@@ -62,14 +66,21 @@ def variable_detail(row: Variable) -> str:
     if row.grad_fn:
         lines.append(f"made by {row.grad_fn}")
     elif row.grad:
-        lines.append({"leaf": "leaf, requires grad, .grad is None", "leaf+grad": "leaf, requires grad, has a .grad"}.get(row.grad, ""))
+        lines.append(
+            {
+                "leaf": "leaf, requires grad, .grad is None",
+                "leaf+grad": "leaf, requires grad, has a .grad",
+            }.get(row.grad, "")
+        )
     lines.append(row.summary)
     return "\n".join(line for line in lines if line)
 
 
 def variable_totals(table: VariableTable) -> str:
     """Return the line under the table: how many, how much memory on each device."""
-    memory = ", ".join(f"{words.size(total)} on {device}" for device, total in sorted(table.total_bytes.items()))
+    memory = ", ".join(
+        f"{words.size(total)} on {device}" for device, total in sorted(table.total_bytes.items())
+    )
     omitted = f", {table.omitted} more not shown" if table.omitted else ""
     noun = "variable" if len(table.rows) == 1 else "variables"
     return f"{len(table.rows)} {noun}{omitted}" + (f" · {memory}" if memory else "")
@@ -103,7 +114,9 @@ def module_rows(tree: ModuleTree) -> list[Row]:
     rows: list[Row] = []
     for row in tree.rows:
         last = row.path if row.depth == 0 else _last_part(row.path)
-        own = ", ".join(f"{text} (tied)" if text.split(" ")[0] in row.tied else text for text in row.parameters)
+        own = ", ".join(
+            f"{text} (tied)" if text.split(" ")[0] in row.tied else text for text in row.parameters
+        )
         rows.append(
             (
                 row.path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def size(size_bytes: float) -> str:
-    """Return bytes in three digits and a unit: ``0 B``, ``512 B``, ``1.5 kB``, ``253 MB``, ``139 GB`` (powers of 1,000)."""
+    """Return bytes in three digits and a unit of a power of 1,000: ``512 B``, ``1.5 kB``, ``253 MB``."""
     value = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if abs(value) < 999.5 or unit == "TB":
@@ -41,4 +41,9 @@ def shape(dimensions: tuple[int, ...] | None) -> str:
     """Return a shape as PyTorch's users write it: ``(32, 1, 8, 8)``, ``()`` for a scalar, empty for None."""
     if dimensions is None:
         return ""
-    return "(" + ", ".join("?" if d < 0 else str(d) for d in dimensions) + ("," if len(dimensions) == 1 else "") + ")"
+    return (
+        "("
+        + ", ".join("?" if d < 0 else str(d) for d in dimensions)
+        + ("," if len(dimensions) == 1 else "")
+        + ")"
+    )

@@ -38,7 +38,7 @@ def take_checkpoint(
     knobs: Mapping[str, KnobValue],
     seed: int,
 ) -> Content:
-    """Return the state of a run. Its tensors are the live ones: write or copy them before training goes on."""
+    """Return the state of a run. Its tensors are the live ones: write or copy them before the next step."""
     loss, scheduler = experiment.loss, experiment.scheduler
     return {
         "schema": SCHEMA,
@@ -95,7 +95,7 @@ def restore_randomness(content: Content, experiment: Experiment, device: torch.d
 
 
 def load_checkpoint(folder: Path) -> Content | None:
-    """Read ``last.pt`` of a run directory onto the CPU, running no code that it may hold; None where there is none.
+    """Read ``last.pt`` of a run directory onto the CPU, running no code of it; None where there is none.
 
     Raises:
         CheckpointError: it is damaged, or no checkpoint of a run.
@@ -169,7 +169,7 @@ def _mapped(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a scheduler's state without what `weights_only` would refuse: functions and objects become None."""
+    """Return a scheduler's state without what `weights_only` would refuse: objects become None."""
     if value is None or isinstance(value, torch.Tensor) or type(value) in (bool, int, float, str, Counter):
         return value
     if isinstance(value, Mapping):

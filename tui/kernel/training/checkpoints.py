@@ -13,8 +13,8 @@ from tui.protocol.run import BEST_CHECKPOINT, CHECKPOINTS, LAST_CHECKPOINT
 class Checkpoints:
     """``last.pt`` and ``best.pt`` of a run.
 
-    Writing costs a few milliseconds or many seconds: at the ends of short epochs it is left out while it would
-    take more than a hundredth of the time, and a best state that is small is kept in memory meanwhile.
+    Writing costs a few milliseconds or many seconds: at the ends of short epochs it is left out while it
+    would take more than a hundredth of the time, and a best state that is small is kept in memory meanwhile.
     """
 
     MIN_INTERVAL_S = 10.0

@@ -15,8 +15,8 @@ from tui.kernel.training.loop import Loop
 def first_bad_place(loop: Loop | None) -> str:
     """Return in words where the first NaN or infinity of a step is; empty where it cannot be told.
 
-    Looks at the batch, then the parameters, then runs the model once more to find the first module whose output
-    is not finite. Random streams are consumed and buffers may change: only for a run that has failed.
+    Looks at the batch, then the parameters, then runs the model once more to find the first module whose
+    output is not finite. Random streams are consumed and buffers may change: only for a run that has failed.
     """
     if loop is None or loop.batch is None:
         return ""

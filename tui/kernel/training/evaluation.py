@@ -76,8 +76,8 @@ def evaluate(
 ) -> dict[str, float] | None:
     """Return the means of loss and metrics over a loader, weighted by batch size; None without a batch.
 
-    The model is in eval mode meanwhile and nothing is tracked; afterwards every module's mode and every random
-    stream is as it was.
+    The model is in eval mode meanwhile and nothing is tracked; afterwards every module's mode and every
+    random stream is as it was.
 
     Args:
         between: called before each batch; may raise to end the evaluation.

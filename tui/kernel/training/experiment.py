@@ -58,19 +58,18 @@ def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
     tree = ast.parse(text, filename=str(path))
     # The value is replaced where it is written, so that top-level expressions made of knobs see it too.
     for node in tree.body:
-        name = (
-            node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else None
-        )
-        if isinstance(node, ast.AnnAssign) and node.value is not None and name in values:
-            node.value = ast.copy_location(ast.Constant(values[name]), node.value)
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
+            continue
+        if node.target.id in values:
+            node.value = ast.copy_location(ast.Constant(values[node.target.id]), node.value)
     return Source(info, text, values, compile(tree, str(path), "exec", dont_inherit=True))
 
 
 class ExperimentModule:
     """The module made of a preset's file; `close` takes it out of the interpreter again.
 
-    It has a name of its own in ``sys.modules``, under which classes defined in it can be pickled, and a stub of
-    that name on ``sys.path``, so that a DataLoader worker that was spawned (not forked) can import it.
+    It has a name of its own in ``sys.modules``, under which classes defined in it can be pickled, and a stub
+    of that name on ``sys.path``, so that a DataLoader worker that was spawned (not forked) can import it.
     """
 
     def __init__(self, source: Source) -> None:

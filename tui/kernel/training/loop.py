@@ -297,8 +297,8 @@ class Loop:
         if self.progress.step == 0:
             return "data()['train'] has no batches"
         return (
-            f"data()['train'] gave no batches in epoch {self.progress.epoch + 1}: it is exhausted (a generator?);"
-            " a DataLoader or a list can be gone through again"
+            f"data()['train'] gave no batches in epoch {self.progress.epoch + 1}: it is exhausted"
+            " (a generator?); a DataLoader or a list can be gone through again"
         )
 
 

@@ -53,8 +53,8 @@ class HostLosses:
 class DeviceLosses:
     """Losses on an accelerator, kept there in slots and brought over many at a time.
 
-    A step costs one small copy on the device and no synchronization. The slots are used again as soon as their
-    copy is under way, since the stream keeps the order.
+    A step costs one small copy on the device and no synchronization. The slots are used again as soon as
+    their copy is under way, since the stream keeps the order.
     """
 
     SLOTS = 2048

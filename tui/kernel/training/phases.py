@@ -51,8 +51,8 @@ class PhaseClock:
 class CudaPhaseClock(PhaseClock):
     """Times what the GPU does with CUDA events on some steps, and the loading of data on the host.
 
-    A step is timed at most every `INTERVAL_S`, so that events cost next to nothing. Nothing waits: a timed step
-    is read once its last event has happened.
+    A step is timed at most every `INTERVAL_S`, so that events cost next to nothing. Nothing waits: a timed
+    step is read once its last event has happened.
     """
 
     INTERVAL_S = 0.02

@@ -1,7 +1,7 @@
 """What goes to the event log, and when.
 
-Stands apart from the training loop: it is told of losses, of a backward that has run and of an update that was
-made, by whoever runs them. Nothing here waits for the device, except where `wait` says so.
+Stands apart from the training loop: it is told of losses, of a backward that has run and of an update that
+was made, by whoever runs them. Nothing here waits for the device, except where `wait` says so.
 """
 
 from __future__ import annotations

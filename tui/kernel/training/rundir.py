@@ -110,7 +110,7 @@ class RunRecord:
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Put `data` at `path` by writing beside it and renaming: a reader sees the old or the new, never half."""
+    """Put `data` at `path` by writing beside it and renaming: a reader sees the old or the new."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -159,13 +159,13 @@ def host_name() -> str:
     return socket.gethostname()
 
 
-def process_started_at() -> float | None:
-    """Return when this process started, in seconds since 1970; None where the system does not tell.
+def process_started_at(pid: int | None = None) -> float | None:
+    """Return when a process (None: this one) started, in seconds since 1970; None where the system does not tell.
 
     On Linux the figure is the one psutil gives: the kernel's boot time plus the process's start.
     """
     try:
-        stat = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{pid or os.getpid()}/stat").read_text(encoding="ascii", errors="replace")
         ticks = float(stat.rpartition(")")[2].split()[19])
         for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
             if line.startswith("btime "):
@@ -176,7 +176,7 @@ def process_started_at() -> float | None:
         import psutil
     except ImportError:
         return None
-    return float(psutil.Process().create_time())
+    return float(psutil.Process(pid).create_time())
 
 
 def is_alive(info: RunInfo) -> bool:
@@ -189,7 +189,10 @@ def is_alive(info: RunInfo) -> bool:
         return False
     except OSError:
         return True
-    return True
+    started_at_s = process_started_at(info.pid)
+    if started_at_s is None or info.pid_started_at is None:
+        return True
+    return abs(started_at_s - info.pid_started_at) < 2.0  # else a later process has taken the number
 
 
 def git_state(folder: str, timeout_s: float = 3.0) -> GitState | None:

@@ -27,8 +27,8 @@ class Allowance:
 class Readback(Generic[T]):
     """Vectors on their way from the device to the host, each with what belongs to it.
 
-    On CUDA a vector is copied to pinned memory behind the kernels that make it, and is ready once its event has
-    happened: nothing waits. The caller may overwrite the vector at once in the same stream. Elsewhere the
+    On CUDA a vector is copied to pinned memory behind the kernels that make it, and is ready once its event
+    has happened: nothing waits. The caller may overwrite the vector at once in the same stream. Elsewhere the
     vector is read at once, which on MPS waits for the device.
     """
 

@@ -70,7 +70,8 @@ class Trainer:
             if self._worker is not None and not self._worker.has_ended:
                 state = self._worker.state()
                 raise RunRefused(
-                    f"run {state.id} is still {state.status} in this kernel: stop it first, or start another session"
+                    f"run {state.id} is still {state.status} in this kernel: stop it first,"
+                    " or start another session"
                 )
             try:
                 plan = _plan(spec)
@@ -110,7 +111,7 @@ class Trainer:
         return self._worker is None or self._worker.wait(timeout_s)
 
     def stop_and_wait(self, timeout_s: float | None = None) -> bool:
-        """Stop the run in order (its step ends, its state is kept) and return whether it has ended in time."""
+        """Stop the run in order (its step ends, its state is kept); return whether it has ended in time."""
         worker = self._worker
         if worker is None or worker.has_ended:
             return True

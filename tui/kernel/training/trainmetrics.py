@@ -31,7 +31,6 @@ class TrainMetrics:
         self._means = Means()
         self._gathered: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._elements = 0
-        self._shape: tuple[torch.Size, torch.Size] | None = None
         self._since_s = 0.0
         self.next_at_s = float("-inf")
         """When the next batch may be added, on the clock of `perf_counter`."""
@@ -50,14 +49,15 @@ class TrainMetrics:
             self._since_s = now_s
             self._measure(output, batch)
             return
-        shape = (output.shape[1:], target.shape[1:])
-        if self._gathered and shape != self._shape:
+        gathered = self._gathered
+        if not gathered:
+            self._since_s = now_s
+        elif output.shape[1:] != gathered[0][0].shape[1:] or target.shape[1:] != gathered[0][1].shape[1:]:
             self._measure_gathered()
-        if not self._gathered:
-            self._since_s, self._shape = now_s, shape
-        self._gathered.append((output.detach(), target))
-        self._elements += output.numel()
-        if len(self._gathered) >= MAX_BATCHES or self._elements >= MAX_ELEMENTS:
+            self._since_s = now_s
+        gathered.append((output.detach(), target))
+        self._elements += output.numel() + target.numel()
+        if len(gathered) >= MAX_BATCHES or self._elements >= MAX_ELEMENTS:
             self._measure_gathered()
 
     def take(self) -> Mapping[str, float]:

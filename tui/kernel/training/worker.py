@@ -252,7 +252,10 @@ class Worker:
 
     def _fail(self, error: BaseException) -> None:
         """Record why the run failed; nothing in here may raise."""
-        self.error = self._as_run_error(error)
+        try:
+            self.error = self._as_run_error(error)
+        except Exception:  # noqa: BLE001 - an exception of the user's own class may fail to say what it is
+            self.error = RunError(type(error).__name__, f"{type(error).__name__} was raised")
         place = f" ({self.error.where})" if self.error.where else ""
         self._log.say(f"failed: {self.error.message}{place}")
         if self.error.traceback:
@@ -324,11 +327,11 @@ class Worker:
 
     def _is_best(self, val: dict[str, float]) -> bool:
         name, value, higher = best_of(val)
+        if value != value:
+            return False
         if self.progress.best is None:
             self._log.say(f"best.pt keeps the epoch with the {'highest' if higher else 'lowest'} val {name}")
         elif not (value > self.progress.best if higher else value < self.progress.best):
-            return False
-        if value != value:
             return False
         self.progress.best = value
         return True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tui.widgets.chart.cells import Line, Row, cut, to_cells
+from tui.widgets.cells import Line, Row, cut, to_cells
 from tui.widgets.chart.model import Curve
 from tui.widgets.chart.ticks import count_text, value_text
 

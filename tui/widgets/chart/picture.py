@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.widgets.chart.cells import Line, Row, cut, to_cells
+from tui.widgets.cells import Line, Row, cut, to_cells
 from tui.widgets.chart.curves import Oddities, columns_of, extent, oddities, trace
 from tui.widgets.chart.legend import Look, looks_of, title_row
 from tui.widgets.chart.model import ChartData, Columns, Mark, Points

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.chart.cells import Line, changed_spans
+from tui.widgets.cells import Line, changed_spans
 from tui.widgets.chart.model import ChartData
 
 if TYPE_CHECKING:
@@ -36,22 +36,22 @@ class Chart(Widget, can_focus=True):
         height: 1fr;
         min-height: 3;
         & > .chart--title { text-style: bold; }
-        & > .chart--title-focused { text-style: bold reverse; }
+        & > .chart--title-focused { text-style: bold underline; }
         & > .chart--label { color: $text-muted; }
         & > .chart--axis { color: $foreground 35%; }
         & > .chart--dim { color: $text-muted; }
         & > .chart--bad { color: $error; text-style: bold; }
-        & > .chart--train { color: $text-primary; }
-        & > .chart--val { color: $text-warning; }
-        & > .chart--test { color: $text-success; }
-        & > .chart--other-0 { color: $text-secondary; }
+        & > .chart--train { color: $train; }
+        & > .chart--val { color: $val; }
+        & > .chart--test { color: $test; }
+        & > .chart--other-0 { color: $other; }
         & > .chart--other-1 { color: $text-accent; }
         & > .chart--other-2 { color: $text-error; }
         & > .chart--other-3 { color: $text-success; }
-        & > .chart--train-band { color: $text-primary 45%; }
-        & > .chart--val-band { color: $text-warning 45%; }
-        & > .chart--test-band { color: $text-success 45%; }
-        & > .chart--other-0-band { color: $text-secondary 45%; }
+        & > .chart--train-band { color: $train 45%; }
+        & > .chart--val-band { color: $val 45%; }
+        & > .chart--test-band { color: $test 45%; }
+        & > .chart--other-0-band { color: $other 45%; }
         & > .chart--other-1-band { color: $text-accent 45%; }
         & > .chart--other-2-band { color: $text-error 45%; }
         & > .chart--other-3-band { color: $text-success 45%; }

@@ -29,7 +29,9 @@ class ChartGroup:
 def split_of(tag: str) -> tuple[str, Role]:
     """Return what a tag measures and on which data: ``val/loss`` → (``loss``, ``val``); also ``val_loss``."""
     for separator in ("/", "_"):
-        head, found, rest = tag.rpartition("/")[2].partition(separator) if separator == "_" else tag.partition("/")
+        head, found, rest = (
+            tag.rpartition("/")[2].partition(separator) if separator == "_" else tag.partition("/")
+        )
         if found and rest and head.lower() in SPLITS:
             return rest, SPLITS[head.lower()]
     return tag, "other"

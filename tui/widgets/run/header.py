@@ -11,7 +11,8 @@ from tui.widgets.live_lines import LiveLines, Span
 
 Lines = list[list[Span]]
 STATUS_MARKS = {
-    "running": "▶", "paused": "Ⅱ", "finished": "✔", "stopped": "■", "failed": "✘", "lost": "✘", "broken": "?", "log": "≡",
+    "running": "▶", "paused": "Ⅱ",
+    "finished": "✔", "stopped": "■", "failed": "✘", "lost": "✘", "broken": "?", "log": "≡",
 }  # fmt: skip
 
 
@@ -56,7 +57,11 @@ def _first(data: HeaderData) -> list[Span]:
             facts.append(f"{words.duration(data.remaining_s)} left")
     elif data.info is not None and data.info.train_s is not None:
         facts.append(f"trained {words.duration(data.info.train_s)}")
-    return [(f" {data.name} ", "name"), (f" {mark} {data.status} ", data.status), (" " + " · ".join(facts), "")]
+    return [
+        (f" {data.name} ", "name"),
+        (f" {mark} {data.status} ", data.status),
+        (" " + " · ".join(facts), ""),
+    ]
 
 
 def _rate(per_s: float) -> str:
@@ -109,7 +114,9 @@ class RunHeader(LiveLines):
     RunHeader > .runheader--paused { color: $warning; background: $surface; text-style: bold; }
     RunHeader > .runheader--finished { color: $success; background: $surface; }
     RunHeader > .runheader--stopped { color: $text-muted; background: $surface; }
-    RunHeader > .runheader--failed, RunHeader > .runheader--lost, RunHeader > .runheader--problem { color: $error; background: $surface; text-style: bold; }
+    RunHeader > .runheader--failed,
+    RunHeader > .runheader--lost,
+    RunHeader > .runheader--problem { color: $error; background: $surface; text-style: bold; }
     RunHeader > .runheader--broken { color: $error; background: $surface; }
     RunHeader > .runheader--log { color: $text-muted; background: $surface; }
     RunHeader > .runheader--done { color: $train; background: $surface; }

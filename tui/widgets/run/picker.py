@@ -53,7 +53,13 @@ class RunPicker(Vertical):
     RunPicker #runs { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", "Presets/runs", id="picker.next", tooltip="Go from the presets to the runs and back"),
+        Binding(
+            "tab",
+            "app.focus_next",
+            "Presets/runs",
+            id="picker.next",
+            tooltip="Go from the presets to the runs and back",
+        ),
     ]
 
     @dataclass
@@ -86,13 +92,27 @@ class RunPicker(Vertical):
         if self._with_presets:
             self.query_one("#presets", RecordTable).show(
                 [
-                    (str(e.path), (_text(e.name, "bold" if e.usable else "dim", 30), _text(e.title, "" if e.usable else "dim", 120)))
+                    (
+                        str(e.path),
+                        (
+                            _text(e.name, "bold" if e.usable else "dim", 30),
+                            _text(e.title, "" if e.usable else "dim", 120),
+                        ),
+                    )
                     for e in presets
                 ]
             )
         self.query_one("#runs", RecordTable).show(
             [
-                (str(e.folder), (_text(e.name, "bold", 30), _text(e.status), _text(e.started, "dim"), _text(e.summary, "", 100)))
+                (
+                    str(e.folder),
+                    (
+                        _text(e.name, "bold", 30),
+                        _text(e.status),
+                        _text(e.started, "dim"),
+                        _text(e.summary, "", 100),
+                    ),
+                )
                 for e in runs
             ]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -182,7 +183,9 @@ def result_lines(data: dict[str, str], count: int | None) -> list[Line]:
 
 def failure_lines(kind: str, message: str, traceback: Iterable[str]) -> list[Line]:
     """Return the lines of an exception: IPython's traceback, or its kind and message where there is none."""
-    text = "\n".join(traceback)
+    # IPython begins with a rule of 75 dashes and pads its first line to it, which a narrow pane only wraps
+    shown = [line for line in traceback if ansi(line).plain.strip("- \n")]
+    text = re.sub(r" {8,}(?=\S*Traceback \(most)", "  ", "\n".join(shown))
     if text.strip():
         return styled_lines(ansi(text))
     kind, message = clean(kind) or "Error", clean(message)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.cells import get_character_cell_size
+
+from tui.widgets.foreign import clean
 
 MERGE_GAP = 14
 """Unchanged cells between two changes that are cheaper to send again than to jump over."""
@@ -45,17 +46,10 @@ class Row:
 
 
 def to_cells(text: str) -> list[str]:
-    """Return foreign text as cells: control characters as ``·``, invisible ones left out, tabs as spaces."""
+    """Return foreign text as cells of one line: made harmless, combining marks with the character they are on."""
     cells: list[str] = []
-    for character in text:
-        kind = unicodedata.category(character)
-        if character in "\t\n":
-            cells.append(" ")
-        elif kind in ("Cc", "Zl", "Zp", "Cs", "Co", "Cn"):
-            cells.append("·")
-        elif kind == "Cf":
-            continue
-        elif (width := get_character_cell_size(character)) == 0:
+    for character in clean(text).replace("\n", " "):
+        if (width := get_character_cell_size(character)) == 0:
             last = next((index for index in range(len(cells) - 1, -1, -1) if cells[index]), None)
             if last is not None and len(cells[last]) < 4:
                 cells[last] += character
