@@ -2,7 +2,7 @@
 # make test   lint, types, import contracts, tests
 # make bench  measure every budget
 # The first of them makes .venv and fills it; PYTHON=/path/to/python3.12 chooses the interpreter.
-# Without an NVIDIA GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu makes that a small download.
+# Without an NVIDIA GPU, install PyTorch's CPU build into .venv first (its install page says how): a smaller download.
 
 PYTHON ?= python3
 VENV   := .venv

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
@@ -15,6 +15,7 @@ from tui.client import news
 from tui.client.errors import KernelRefused
 from tui.protocol.messages import LeafTable, ListLeaves
 from tui.widgets.foreign import plain
+from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
 from tui.widgets.variable_rows import LEAF_COLUMNS, leaf_rows
 
@@ -34,7 +35,7 @@ class AutogradScreen(BaseScreen):
     ABOUT = "Leaf tensors and parameters with the norm of their value and of their .grad, and why a .grad is None."
     CSS_PATH = "tables.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "refresh", "Refresh", id="autograd.refresh", tooltip="Ask the kernel again"),
+        key("r", "refresh", "Refresh", "autograd.refresh", "Ask the kernel again"),
     ]
 
     def compose_body(self) -> ComposeResult:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
@@ -15,6 +15,7 @@ from tui.client import news
 from tui.client.errors import KernelRefused
 from tui.protocol.messages import ListModules, ModuleTree
 from tui.widgets.foreign import plain
+from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
 from tui.widgets.variable_rows import MODULE_COLUMNS, module_rows
 
@@ -33,7 +34,7 @@ class BuilderScreen(BaseScreen):
     ABOUT = "Every nn.Module of the namespace as a tree: layers, shapes of their parameters, counts (shared ones once)."
     CSS_PATH = "tables.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "refresh", "Refresh", id="builder.refresh", tooltip="Ask the kernel again"),
+        key("r", "refresh", "Refresh", "builder.refresh", "Ask the kernel again"),
     ]
 
     def compose_body(self) -> ComposeResult:

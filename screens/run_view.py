@@ -9,9 +9,6 @@ from tui.widgets.chart.ticks import value_text
 from tui.widgets.run.groups import ChartGroup, chart_groups
 from tui.widgets.run.header import HeaderData
 
-EMPTY_CHARTS = ("loss", "accuracy", "lr", "grad_norm")
-"""Titles of the charts before a run has logged anything."""
-
 
 def header_of(reader: RunReader) -> HeaderData:
     """Return what the header shows of a run."""
@@ -53,7 +50,7 @@ def groups_of(reader: RunReader) -> list[ChartGroup]:
     return chart_groups(reader.series)
 
 
-def chart_of(reader: RunReader, group: ChartGroup, total_steps: int | None) -> ChartData:
+def chart_of(reader: RunReader, group: ChartGroup, total_steps: int | None, *, log_y: bool) -> ChartData:
     """Return a chart of some of a run's series."""
     curves: list[Curve] = []
     for tag, role in group.tags:
@@ -65,6 +62,7 @@ def chart_of(reader: RunReader, group: ChartGroup, total_steps: int | None) -> C
             top = best(tag, reader.series)
             if top is not None:
                 mark = Mark(top.step, top.value, f"best {value_text(top.value)} @ {top.step}")
-        label = tag if role == "other" else role
+        label = role if role != "other" else "" if tag == group.title else tag
         curves.append(Curve(label, points, role, mark))
-    return ChartData(group.title, tuple(curves), View(x_min=0 if total_steps else None, x_max=total_steps))
+    view = View(x_min=0 if total_steps else None, x_max=total_steps, log_y=log_y)
+    return ChartData(group.title, tuple(curves), view)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
@@ -19,6 +19,7 @@ from tui.client.repl import Repl
 from tui.protocol.messages import ListVariables, VariableTable
 from tui.widgets.code_input import CodeInput, History
 from tui.widgets.foreign import ansi, plain
+from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
 from tui.widgets.transcript import Transcript
 from tui.widgets.variable_rows import VARIABLE_COLUMNS, variable_detail, variable_rows, variable_totals
@@ -42,42 +43,20 @@ class TensorsScreen(BaseScreen):
     )
     CSS_PATH = "tensors.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+c",
-            "interrupt",
-            "Interrupt",
-            id="tensors.interrupt",
-            priority=True,
-            tooltip="Interrupt the running cell",
+        key(
+            "ctrl+c", "interrupt", "Interrupt", "tensors.interrupt", "Interrupt the running cell", first=True
         ),
-        Binding(
-            "pageup", "page(-1)", "Scroll", id="tensors.page-up", show=False, tooltip="Scroll the output up"
-        ),
-        Binding(
-            "pagedown",
-            "page(1)",
-            "Scroll",
-            id="tensors.page-down",
-            show=False,
-            tooltip="Scroll the output down",
-        ),
-        Binding(
-            "ctrl+t",
-            "switch_focus",
-            "Input/table",
-            id="tensors.focus",
-            tooltip="Go from the input to the table and back",
-        ),
-        Binding(
-            "ctrl+l", "clear_output", "Clear", id="tensors.clear", tooltip="Clear the output; variables stay"
-        ),
-        Binding(
+        key("ctrl+t", "switch_focus", "Input/table", "tensors.focus", "From the input to the table and back"),
+        key("ctrl+l", "clear_output", "Clear", "tensors.clear", "Clear the output; variables stay"),
+        key(
             "ctrl+k",
             "restart_kernel",
             "Restart",
-            id="tensors.restart",
-            tooltip="Restart the kernel: all variables are lost",
+            "tensors.restart",
+            "Restart the kernel: all variables are lost",
         ),
+        key("pageup", "page(-1)", "Up", "tensors.page-up", "Scroll the output up", show=False),
+        key("pagedown", "page(1)", "Down", "tensors.page-down", "Scroll the output down", show=False),
     ]
 
     def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:

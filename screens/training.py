@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Grid, Vertical
 from textual.widgets import ContentSwitcher
 
@@ -19,6 +19,7 @@ from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
 from tui.protocol.run import RunSpec
 from tui.widgets.chart import Chart, ChartData
+from tui.widgets.keys import key
 from tui.widgets.run.header import RunHeader, RunLog
 from tui.widgets.run.picker import PresetEntry, RunEntry, RunPicker
 
@@ -43,45 +44,17 @@ class TrainingScreen(BaseScreen):
     )
     CSS_PATH = "training.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "p,space", "pause", "Pause", id="training.pause", tooltip="Pause between two steps, or go on"
+        key("p,space", "pause", "Pause", "training.pause", "Pause between two steps, or go on"),
+        key("n", "control('step')", "Step", "training.step", "Train the next batch, then pause"),
+        key(
+            "s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"
         ),
-        Binding(
-            "n", "control('step')", "Step", id="training.step", tooltip="Train the next batch, then pause"
-        ),
-        Binding(
-            "s",
-            "control('stop')",
-            "Stop",
-            id="training.stop",
-            tooltip="Finish the step, save a checkpoint, end the run",
-        ),
-        Binding(
-            "o", "choose", "Open", id="training.open", tooltip="Choose a preset to train or a run to look at"
-        ),
-        Binding(
-            "l", "toggle_log", "Log", id="training.log", tooltip="Show more or less of what the run printed"
-        ),
-        Binding(
-            "right_square_bracket",
-            "charts(1)",
-            "More",
-            key_display="]",
-            id="training.next",
-            tooltip="The next four charts",
-        ),
-        Binding(
-            "left_square_bracket",
-            "charts(-1)",
-            "Charts before",
-            key_display="[",
-            id="training.previous",
-            show=False,
-            tooltip="The four charts before",
-        ),
-        Binding(
-            "escape", "back", "Back", id="training.back", show=False, tooltip="From the list back to the run"
-        ),
+        key("o", "choose", "Open", "training.open", "Choose a preset to train or a run to look at"),
+        key("y", "log_y", "Log y", "training.log-y", "Logarithmic y axes, or plain again"),
+        key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
+        key("]", "charts(1)", "More", "training.next", "The next four charts"),
+        key("[", "charts(-1)", "Before", "training.previous", "The four charts before", show=False),
+        key("escape", "back", "Back", "training.back", "From the list back to the run", show=False),
     ]
 
     def __init__(
@@ -104,6 +77,7 @@ class TrainingScreen(BaseScreen):
         self._page = 0
         self._pages = 1
         self._seen_run = ""
+        self._log_y = False
         self._offered: tuple[object, ...] = ()
 
     def compose_body(self) -> ComposeResult:
@@ -168,9 +142,10 @@ class TrainingScreen(BaseScreen):
         shown = groups[self._page * CHARTS :][:CHARTS]
         for number in range(CHARTS):
             chart = self.query_one(f"#chart-{number}", Chart)
-            chart.show(
-                chart_of(reader, shown[number], header.total_steps) if number < len(shown) else ChartData("")
-            )
+            data = ChartData("")
+            if number < len(shown):
+                data = chart_of(reader, shown[number], header.total_steps, log_y=self._log_y)
+            chart.show(data)
         self._offer_keys()
 
     def on_resize(self) -> None:
@@ -286,6 +261,11 @@ class TrainingScreen(BaseScreen):
         """Show more or less of the log."""
         self.toggle_class("-tall-log")
         self.call_after_refresh(self.show_run)
+
+    def action_log_y(self) -> None:
+        """Draw the charts on a logarithmic y axis, or on a plain one again."""
+        self._log_y = not self._log_y
+        self.show_run()
 
     def action_charts(self, pages: int) -> None:
         """Show the next four charts."""

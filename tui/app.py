@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from tui.client.session import KernelSession
 from tui.themes import THEMES, ThemedApp
 from tui.widgets.dialogs import Question
 from tui.widgets.help import HelpScreen
+from tui.widgets.keys import key
 from tui.widgets.mode_tabs import MODES, ModeTabs
 
 STATUS_EVERY_S = 2.0
@@ -39,48 +40,28 @@ class TorchTUI(ThemedApp[int]):
     """
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", id="app.help", tooltip="The keys that work here"),
-        Binding(
-            "f2,alt+2",
-            "mode('tensors')",
-            "Tensors",
-            id="app.tensors",
-            show=False,
-            tooltip="Tensors: REPL and variables",
+        key("ctrl+q", "leave", "Quit", "app.quit", "Quit; a run may go on without the terminal", first=True),
+        key("f1,alt+1", "help", "Help", "app.help", "The keys that work here"),
+        key(
+            "f2,alt+2", "mode('tensors')", "Tensors", "app.tensors", "Tensors: REPL and variables", show=False
         ),
-        Binding(
+        key(
             "f3,alt+3",
             "mode('autograd')",
             "Autograd",
-            id="app.autograd",
+            "app.autograd",
+            "Autograd: leaves, gradients",
             show=False,
-            tooltip="Autograd: leaves and gradients",
         ),
-        Binding(
+        key(
             "f4,alt+4",
             "mode('builder')",
             "Builder",
-            id="app.builder",
+            "app.builder",
+            "Builder: modules, their shapes",
             show=False,
-            tooltip="Builder: modules and their shapes",
         ),
-        Binding(
-            "f5,alt+5",
-            "mode('training')",
-            "Training",
-            id="app.training",
-            show=False,
-            tooltip="Training: runs, live",
-        ),
-        Binding("alt+1", "help", "Help", id="app.help-twin", show=False, tooltip="The keys that work here"),
-        Binding(
-            "ctrl+q",
-            "leave",
-            "Quit",
-            id="app.quit",
-            priority=True,
-            tooltip="Quit; a run may go on without the terminal",
-        ),
+        key("f5,alt+5", "mode('training')", "Training", "app.training", "Training: runs, live", show=False),
     ]
 
     def __init__(
@@ -255,10 +236,10 @@ class TorchTUI(ThemedApp[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer in the palette what can be done now."""
-        for mode, key, title in MODES:
+        for mode, f_key, title in MODES:
             if mode in self._makers:
                 go_there = partial(self.run_action, f"mode('{mode}')")
-                yield SystemCommand(title, f"Go to the {title} screen ({key})", go_there)
+                yield SystemCommand(title, f"Go to the {title} screen ({f_key})", go_there)
         for theme in THEMES:
             use_theme = partial(setattr, self, "theme", theme.name)
             yield SystemCommand(f"Theme: {theme.name}", "Change the colours", use_theme)

@@ -31,7 +31,18 @@ def open_app(
     attach: SessionInfo | None = None,
     foreign: Path | None = None,
 ) -> int:
-    """Open the four screens over a fresh session, a live one or a Jupyter kernel; returns the exit status."""
+    """Open the four screens and run them until they are left; returns the exit status."""
+    return _run(build_app(python=python, spec=spec, attach=attach, foreign=foreign))
+
+
+def build_app(
+    *,
+    python: str | None = None,
+    spec: RunSpec | None = None,
+    attach: SessionInfo | None = None,
+    foreign: Path | None = None,
+) -> TorchTUI:
+    """Return the four screens over a fresh session (training `spec` at once), a live one or a Jupyter kernel."""
     config = read_config()
     session = KernelSession(
         python=python or config.python or None,
@@ -45,7 +56,7 @@ def open_app(
         "builder": lambda: BuilderScreen(session, ALL_MODES),
         "training": lambda: training,
     }
-    app = TorchTUI(
+    return TorchTUI(
         session,
         makers,
         first="tensors" if spec is None and attach is None else "training",
@@ -54,7 +65,6 @@ def open_app(
         theme=config.theme,
         keep_session=attach is not None,
     )
-    return _run(app)
 
 
 def open_watch(run: str | None) -> int:

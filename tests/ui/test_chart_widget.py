@@ -223,4 +223,4 @@ async def test_a_hostile_title_is_shown_as_text() -> None:
     async with app.run_test(size=(60, 10)) as pilot:
         app.chart.show(data_of(falling(), "\x1b]0;x\x07[/foo][red]"))
         await settled(pilot, app.chart)
-        assert text_of(app.chart)[0].startswith("·]0;x·[/foo][red]")
+        assert text_of(app.chart)[0].startswith("␛]0;x␇[/foo][red]")

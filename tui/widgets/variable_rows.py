@@ -13,7 +13,7 @@ from tui.widgets.record_table import Row
 
 VARIABLE_COLUMNS = ("name", "shape", "dtype", "grad", "memory", "summary")
 LEAF_COLUMNS = ("leaf", "shape", "dtype", "|value|", "|grad|", "verdict")
-MODULE_COLUMNS = ("module", "class", "own parameters", "trainable", "frozen", "buffers")
+MODULE_COLUMNS = ("module", "class", "trainable", "frozen", "buffers", "own parameters", "settings")
 GRAD_WORDS = {
     "": "",
     "requires_grad": "requires",
@@ -121,16 +121,23 @@ def module_rows(tree: ModuleTree) -> list[Row]:
             (
                 row.path,
                 (
-                    _cell("  " * row.depth + last, "bold" if row.depth == 0 else ""),
-                    _cell(f"{row.class_name}({row.settings})" if row.settings else row.class_name, width=60),
+                    _cell("  " * row.depth + last, "bold" if row.depth == 0 else "", 40),
+                    _cell(row.class_name, width=30),
+                    _count(row.trainable),
+                    _count(row.frozen),
+                    _count(row.buffers),
                     _cell(own, width=60),
-                    _cell(f"{row.trainable:,}" if row.trainable else ""),
-                    _cell(f"{row.frozen:,}" if row.frozen else "", "dim"),
-                    _cell(f"{row.buffers:,}" if row.buffers else "", "dim"),
+                    _cell(row.settings, "dim", 100),
                 ),
             )
         )
     return rows
+
+
+def _count(number: int) -> Text:
+    cell = _cell(f"{number:,}" if number else "·", "" if number else "dim")
+    cell.justify = "right"
+    return cell
 
 
 def _last_part(path: str) -> str:

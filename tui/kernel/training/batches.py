@@ -8,6 +8,9 @@ from typing import Any
 import torch
 
 
+_SEQUENCES = (list, tuple)
+
+
 def _same(batch: Any) -> Any:
     return batch
 
@@ -59,7 +62,7 @@ def batch_size(batch: object) -> int:
 
 def is_pair(batch: object) -> bool:
     """Return whether a batch is (input, target)."""
-    return isinstance(batch, list | tuple) and len(batch) == 2
+    return isinstance(batch, _SEQUENCES) and len(batch) == 2
 
 
 def describe(value: object) -> str:

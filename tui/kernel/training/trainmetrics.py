@@ -18,7 +18,7 @@ from tui.kernel.training.experiment import Experiment
 from tui.kernel.training.randomness import preserved_randomness
 
 SHARE = 0.0025
-MAX_BATCHES = 128
+MAX_BATCHES = 32
 MAX_ELEMENTS = 1 << 20
 
 
@@ -30,7 +30,7 @@ class TrainMetrics:
         self._device = device
         self._means = Means()
         self._gathered: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self._elements = 0
+        self._shapes: tuple[torch.Size, torch.Size] = (torch.Size(), torch.Size())
         self._since_s = 0.0
         self.next_at_s = float("-inf")
         """When the next batch may be added, on the clock of `perf_counter`."""
@@ -38,26 +38,23 @@ class TrainMetrics:
     def start_epoch(self) -> None:
         """Begin an epoch; its first batch is always measured."""
         self._gathered.clear()
-        self._elements = 0
         self._means.take()
         self.next_at_s = float("-inf")
 
     def add(self, output: Any, batch: Any, now_s: float) -> None:
         """Add a batch that has just been trained on, with what the model made of it."""
         target = batch[1] if is_pair(batch) else None
-        if target is None or not _can_gather(output, target):
-            self._since_s = now_s
-            self._measure(output, batch)
-            return
         gathered = self._gathered
-        if not gathered:
-            self._since_s = now_s
-        elif output.shape[1:] != gathered[0][0].shape[1:] or target.shape[1:] != gathered[0][1].shape[1:]:
+        fits = gathered and isinstance(output, torch.Tensor) and isinstance(target, torch.Tensor)
+        if not (fits and output.shape == self._shapes[0] and target.shape == self._shapes[1]):
             self._measure_gathered()
             self._since_s = now_s
+            if target is None or not _can_gather(output, target):
+                self._measure(output, batch, perf_counter())
+                return
+            self._shapes = (output.shape, target.shape)
         gathered.append((output.detach(), target))
-        self._elements += output.numel() + target.numel()
-        if len(gathered) >= MAX_BATCHES or self._elements >= MAX_ELEMENTS:
+        if len(gathered) >= MAX_BATCHES:
             self._measure_gathered()
 
     def take(self) -> Mapping[str, float]:
@@ -68,15 +65,14 @@ class TrainMetrics:
     def _measure_gathered(self) -> None:
         if not self._gathered:
             return
+        start_s = perf_counter()
         outputs, targets = zip(*self._gathered, strict=True)
         self._gathered.clear()
-        self._elements = 0
         with torch.no_grad():
-            self._measure(torch.cat(outputs), (None, torch.cat(targets)))
+            self._measure(torch.cat(outputs), (None, torch.cat(targets)), start_s)
 
-    def _measure(self, output: Any, batch: Any) -> None:
-        start_s = perf_counter()
-        size = batch_size(batch[1:]) if is_pair(batch) and batch[0] is None else batch_size(batch)
+    def _measure(self, output: Any, batch: Any, start_s: float) -> None:
+        size = batch_size(batch)
         with torch.no_grad(), preserved_randomness(self._device):
             add_metrics(self._means, self._experiment, output, batch, size)
         self.next_at_s = self._since_s + (perf_counter() - start_s) / SHARE
@@ -90,5 +86,5 @@ def _can_gather(output: Any, target: Any) -> bool:
         and output.dim() > 0
         and target.dim() > 0
         and output.size(0) == target.size(0)
-        and output.numel() < MAX_ELEMENTS // 8
+        and output.numel() + target.numel() <= MAX_ELEMENTS // MAX_BATCHES
     )

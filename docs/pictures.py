@@ -1,0 +1,79 @@
+"""Draw the pictures of the README with the real app over a real kernel: ``.venv/bin/python docs/pictures.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+SIZE = (120, 36)
+FOLDER = Path(__file__).parent
+CELLS = (
+    "x = torch.linspace(-3, 3, 8)",
+    "w = torch.randn(8, 4, requires_grad=True)",
+    "y = (x @ w).relu()\ny",
+    "y.sum().backward()",
+    "w.grad.shape, w.grad.norm()",
+    "model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))",
+)
+
+
+async def until(condition: Callable[[], bool], pilot: Pilot[int]) -> None:
+    """Let the app run until the condition holds."""
+    async with asyncio.timeout(120):
+        while not condition():
+            await pilot.pause(0.05)
+
+
+async def draw() -> None:
+    """Type, train, and keep a picture of each screen."""
+    from tui.app import TorchTUI
+    from tui.training_plan import plan_run
+    from tui.widgets.code_input import CodeInput
+    from tui.wiring import build_app
+
+    def keep(app: TorchTUI, name: str) -> None:
+        (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="torchtui"), encoding="utf-8")
+
+    app = build_app()
+    assert app.session is not None
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: app.session is not None and app.session.state == "idle", pilot)
+        for count, cell in enumerate(CELLS, 1):
+            app.screen.query_one(CodeInput).text = cell
+            app.screen.query_one(CodeInput).move_cursor(app.screen.query_one(CodeInput).document.end)
+            await pilot.press("enter")
+            await until(
+                lambda count=count: f"In [{count + 1}]" in app.screen.query_one(CodeInput).prompt, pilot
+            )  # type: ignore[misc]
+        await pilot.pause(1.5)
+        keep(app, "tensors")
+        for key, name in (("f3", "autograd"), ("f4", "builder")):
+            await pilot.press(key)
+            await pilot.pause(1.5)
+            keep(app, name)
+        await app.session.shutdown()
+
+    app = build_app(spec=plan_run("digits_cnn"))
+    assert app.session is not None
+    async with app.run_test(size=SIZE) as pilot:
+
+        def steps() -> int:
+            status = app.session.status if app.session is not None else None
+            return status.run.step if status is not None and status.run is not None else 0
+
+        await until(lambda: steps() > 2000, pilot)
+        await pilot.press("p")
+        await pilot.pause(2)
+        keep(app, "training")
+        await app.session.shutdown()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["TORCHTUI_HOME"] = home
+        asyncio.run(draw())

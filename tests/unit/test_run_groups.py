@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.widgets.run.groups import HIDDEN, chart_groups, split_of
+
+OURS = [
+    "train/loss", "val/loss", "test/loss", "train/accuracy", "val/accuracy", "lr", "grad_norm", "samples_per_s",
+    "grad_norm/fc.weight", "update_ratio/fc.weight", "time/data_ms", "time/forward_ms", "memory/allocated_bytes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tag", "measured"),
+    [
+        ("train/loss", ("loss", "train")),
+        ("val/top-1/class a", ("top-1/class a", "val")),
+        ("Validation/Loss", ("Loss", "val")),
+        ("val_loss", ("loss", "val")),
+        ("train_acc_top1", ("acc_top1", "train")),
+        ("loss", ("loss", "other")),
+        ("training", ("training", "other")),
+        ("train/", ("train/", "other")),
+        ("trainer/loss", ("trainer/loss", "other")),
+        ("valley_loss", ("valley_loss", "other")),
+        ("lr", ("lr", "other")),
+        ("", ("", "other")),
+    ],
+)
+def test_what_a_tag_measures_and_on_which_data(tag: str, measured: tuple[str, str]) -> None:
+    assert split_of(tag) == measured
+
+
+def test_a_run_of_ours_has_loss_metric_rate_and_norm_on_its_first_page() -> None:
+    groups = chart_groups(OURS)
+    assert [group.title for group in groups[:4]] == ["loss", "accuracy", "lr", "grad_norm"]
+    assert groups[0].tags == (("train/loss", "train"), ("val/loss", "val"), ("test/loss", "test"))
+    assert [tag for group in groups for tag, _ in group.tags if tag.startswith(HIDDEN)] == []
+    assert groups[4].title == "samples_per_s"
+
+
+def test_what_another_program_logged_has_charts_too() -> None:
+    groups = chart_groups(["epoch", "train_loss_step", "val_loss", "train_loss", "hp_metric"])
+    assert groups[0].title == "loss"
+    assert groups[0].tags == (("train_loss", "train"), ("val_loss", "val"))
+    assert {tag for group in groups for tag, _ in group.tags} == {
+        "epoch", "train_loss_step", "val_loss", "train_loss", "hp_metric",
+    }  # fmt: skip
+
+
+@given(st.sets(st.one_of(st.text(max_size=12), st.sampled_from(OURS)), max_size=12))
+def test_every_tag_is_in_one_chart_and_the_order_is_its_own(tags: set[str]) -> None:
+    groups = chart_groups(tags)
+    assert groups == chart_groups(sorted(tags, reverse=True))
+    shown = [tag for group in groups for tag, _ in group.tags]
+    assert sorted(shown) == sorted(tag for tag in tags if not tag.startswith(HIDDEN))
+    assert len({group.title for group in groups}) == len(groups)
+
+
+def test_there_may_be_nothing() -> None:
+    assert chart_groups([]) == []
