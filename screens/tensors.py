@@ -162,7 +162,10 @@ class TensorsScreen(BaseScreen):
     @on(CodeInput.Submitted)
     def run_cell(self, event: CodeInput.Submitted) -> None:
         """Send the cell; before the kernel is up it waits for it."""
-        if not self.repl.run(event.code):
+        cell = self.repl.run(event.code)
+        if cell is not None:
+            self.transcript.start_cell(cell, None, event.code)
+        else:
             self.transcript.notice("The kernel is gone; ctrl+k starts a fresh one.", severity="error")
             event.control.restore(event.code)
 

@@ -20,6 +20,7 @@ from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
 from tui.protocol.run import RunSpec
 from tui.widgets.chart import Chart, ChartData
 from tui.widgets.keys import key
+from tui.widgets.pace import terminal_is_behind
 from tui.widgets.run.header import RunHeader, RunLog
 from tui.widgets.run.picker import PresetEntry, RunEntry, RunPicker
 
@@ -117,11 +118,12 @@ class TrainingScreen(BaseScreen):
         """Read the run and show what is new, for as long as it is the one shown."""
         reader = await asyncio.to_thread(_open_reader, folder)
         self._reader = reader
-        first = True
+        due = True
         while True:
             changes = await asyncio.to_thread(reader.poll)
-            if (changes or first) and not changes.more:
-                first = False
+            due = due or bool(changes)
+            if due and not changes.more and not terminal_is_behind(self.app):
+                due = False
                 self.show_run()
             if not changes.more:
                 await asyncio.sleep(REFRESH_S if reader.record.live else 4 * REFRESH_S)

@@ -13,6 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
 from tui.themes import THEMES, ThemedApp
 from tui.widgets.dialogs import Question
@@ -74,6 +75,7 @@ class TorchTUI(ThemedApp[int]):
         notices: tuple[str, ...] = (),
         theme: str = "torchtui-dark",
         keep_session: bool = False,
+        others: Callable[[], list[SessionInfo]] = list,
     ) -> None:
         """`screens`: makes the screen of each mode; `connect`: brings the session up once the first frame is
         painted; `keep_session`: whether quitting asks before it ends the kernel (it was there before us).
@@ -85,6 +87,9 @@ class TorchTUI(ThemedApp[int]):
         self._connect = connect
         self._notices = notices
         self._keep_session = keep_session
+        self._others = others
+        self.next_session: SessionInfo | None = None
+        """The session to open when this app has ended; None: none."""
         self.theme = theme
 
     async def on_mount(self) -> None:
@@ -200,6 +205,7 @@ class TorchTUI(ThemedApp[int]):
             return
         answer = await self._how_to_leave()
         if answer == "cancel":
+            self.next_session = None
             return
         if answer == "detach":
             await self.session.close()
@@ -208,6 +214,11 @@ class TorchTUI(ThemedApp[int]):
             self.workers.cancel_group(self, "session")
             await self.session.shutdown()
         self.exit(0)
+
+    def go_to_session(self, info: SessionInfo) -> None:
+        """Leave this session for another one."""
+        self.next_session = info
+        self.action_leave()
 
     async def _how_to_leave(self) -> str:
         assert self.session is not None
@@ -246,5 +257,8 @@ class TorchTUI(ThemedApp[int]):
         if self.session is not None:
             yield SystemCommand("Restart the kernel", "All variables are lost", self.action_restart_kernel)
             yield SystemCommand("Interrupt the running cell", "As ctrl+c in the REPL", self.session.interrupt)
+        for info in self._others():
+            attach = partial(self.go_to_session, info)
+            yield SystemCommand(f"Attach to session {info.id}", f"{info.title}, in {info.cwd}", attach)
         yield SystemCommand("Keys", "The keys that work here (F1)", self.action_help)
         yield SystemCommand("Quit", "Leave; a run may go on without the terminal (ctrl+q)", self.action_leave)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -32,7 +31,12 @@ def open_app(
     foreign: Path | None = None,
 ) -> int:
     """Open the four screens and run them until they are left; returns the exit status."""
-    return _run(build_app(python=python, spec=spec, attach=attach, foreign=foreign))
+    app = build_app(python=python, spec=spec, attach=attach, foreign=foreign)
+    code = _run(app)
+    while app.next_session is not None:  # another session was chosen in the palette
+        app = build_app(attach=app.next_session)
+        code = _run(app)
+    return code
 
 
 def build_app(
@@ -64,6 +68,7 @@ def build_app(
         notices=_notices() if attach is None and foreign is None else (),
         theme=config.theme,
         keep_session=attach is not None,
+        others=lambda: _others(session),
     )
 
 
@@ -154,16 +159,20 @@ def run_entries(root: Path) -> list[RunEntry]:
     return entries
 
 
+def _others(session: KernelSession | None = None) -> list[SessionInfo]:
+    """Return the live sessions but for this one, newest first."""
+    mine = session.info.id if session is not None and session.info is not None else ""
+    try:
+        return [info for info in list_sessions() if info.id != mine]
+    except OSError:
+        return []
+
+
 def _notices() -> tuple[str, ...]:
     """Say which sessions were left running."""
-    try:
-        live = [info for info in list_sessions() if info.pid != os.getpid()]
-    except OSError:
-        return ()
+    live = _others()
     if not live:
         return ()
     noun = "session is" if len(live) == 1 else "sessions are"
-    first = ", ".join(f"{info.id} ({info.title})" for info in live[:3])
-    return (
-        f"{len(live)} {noun} running without a terminal: {first}. `torchtui attach {live[0].id}` goes back to it.",
-    )
+    named = ", ".join(f"{info.id} ({info.title})" for info in live[:3]) + (", …" if len(live) > 3 else "")
+    return (f"{len(live)} {noun} running without a terminal: {named}. ctrl+p, Attach goes there.",)

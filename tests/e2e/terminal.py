@@ -156,9 +156,9 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Close the terminal, as a dropped connection does."""
-        os.close(self._child.child_fd)
-        self._child.closed = True
-        self._child.child_fd = -1
+        self._child.ptyproc.fileobj.close()
+        self._child.ptyproc.closed = self._child.closed = True
+        self._child.ptyproc.fd = self._child.child_fd = -1
 
     def exit_status(self, *, timeout_s: float = PATIENCE_S) -> int:
         """Wait for the end of the program; return its exit status, or minus the signal that ended it."""

@@ -79,7 +79,9 @@ def test_a_model_that_raises_fails_the_run_where_it_raised(home: Home) -> None:
 
 
 def test_an_empty_loader_fails_the_run_and_names_data(home: Home) -> None:
-    done = home.run("train", home.preset("void", data="def data():\n    return {'train': []}\n"), "--headless")
+    done = home.run(
+        "train", home.preset("void", data="def data():\n    return {'train': []}\n"), "--headless"
+    )
     assert done.returncode == 1
     assert_told(done.stderr, "data()['train'] has no batches", "void.py:")
     assert home.record()["status"] == "failed"

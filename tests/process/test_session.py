@@ -15,7 +15,7 @@ from tests.support import Ear, status_when
 from tui.client import registry
 from tui.client.errors import KernelDied, KernelRefused
 from tui.client.launch import LaunchError
-from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed, InputWanted
+from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed, CellStarted, InputWanted
 from tui.client.repl import Repl
 from tui.client.session import KernelSession
 from tui.processes import process_is
@@ -99,6 +99,19 @@ async def test_completeness_is_judged_as_ipython_does(session: KernelSession) ->
     assert (await repl.check_complete("for i in range(3):"))[0] == "incomplete"
     assert (await repl.check_complete("%timeit 1 + 1"))[0] == "complete"
     assert (await repl.check_complete("x = 1"))[0] == "complete"
+
+
+async def test_a_cell_ends_after_all_it_printed_and_counts_as_ours(session: KernelSession) -> None:
+    ear = Ear(session)
+    cells = [session.run_cell(f"for i in range(50): print({number}, i)") for number in range(20)]
+    await ear.kind(CellEnded, lambda news: news.cell == cells[-1])
+    for number, cell in enumerate(cells):
+        mine = [news for news in ear.heard if getattr(news, "cell", None) == cell]
+        assert isinstance(mine[0], CellStarted)
+        assert mine[0].ours
+        assert isinstance(mine[-1], CellEnded)
+        printed = "".join(news.text for news in mine if isinstance(news, CellPrinted))
+        assert printed == "".join(f"{number} {i}\n" for i in range(50))
 
 
 async def test_a_flood_of_output_does_not_stop_the_talk(session: KernelSession) -> None:

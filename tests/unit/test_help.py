@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from textual.app import App
 from textual.binding import ActiveBinding, Binding
@@ -21,11 +23,12 @@ def active(node: DOMNode, key: str, action: str, text: str = "", **more: str | b
 
 
 @pytest.fixture
-def panel() -> Panel:
-    panel = Panel()
-    Screen[None]()._nodes._append(panel)
-    panel._attach(Screen[None]())
-    return panel
+def panel() -> Iterator[Panel]:
+    """A widget on a screen."""
+    screen, panel = Screen[None](), Panel()
+    panel._attach(screen)
+    yield panel
+    assert panel.parent is screen  # which knows its children, and they it only weakly
 
 
 @pytest.mark.parametrize(

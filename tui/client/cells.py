@@ -35,37 +35,43 @@ def adoption_code(boot_path: str) -> str:
 
 
 class CellReader:
-    """Sends cells and turns what the kernel says of them into news."""
+    """Sends cells and turns what the kernel says of them into news.
+
+    A cell is through when its reply is here *and* iopub says idle: they come on two sockets, in either order, and
+    what the cell printed comes before the second.
+    """
 
     def __init__(self, tell: Callable[[News], None], set_busy: Callable[[bool], None]) -> None:
         self._tell = tell
         self._set_busy = set_busy
-        self._ours: dict[str, str] = {}  # id -> code, of the cells sent and not ended
+        self._ours: set[str] = set()  # sent and not through
         self._running: set[str] = set()
+        self._replies: dict[str, Message] = {}
+        self._quiet: set[str] = set()  # of ours, idle before the reply came
 
-    def run(self, connection: Connection, code: str) -> str:
-        """Send a cell and return its id."""
+    def run(self, connection: Connection, code: str, cell: str) -> None:
+        """Send a cell under the id `cell`."""
         content = {
             "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True,
             # each cell was typed for itself: one that fails must not take those behind it along
             "stop_on_error": False,
         }  # fmt: skip
-        cell = connection.send("execute_request", content)
-        self._ours[cell] = code
+        self._ours.add(cell)
+        connection.send("execute_request", content, message_id=cell)
         connection.expect(cell).add_done_callback(lambda future: self._replied(cell, future))
-        return cell
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a cell of ours has been sent and has not ended."""
-        return bool(self._ours)
 
     def _replied(self, cell: str, future: asyncio.Future[Message]) -> None:
-        self._ours.pop(cell, None)
         if future.cancelled() or future.exception() is not None:
-            self._tell(CellEnded(cell, "aborted"))
-            return
-        content = future.result()["content"]
+            self._end(cell, {"status": "aborted"})
+        elif cell in self._quiet:
+            self._end(cell, future.result()["content"])
+        else:
+            self._replies[cell] = future.result()["content"]
+
+    def _end(self, cell: str, content: Message) -> None:
+        self._ours.discard(cell)
+        self._quiet.discard(cell)
+        self._replies.pop(cell, None)
         status = content.get("status", "ok")
         pages = tuple(
             str(item.get("data", {}).get("text/plain", ""))
@@ -77,7 +83,8 @@ class CellReader:
     def kernel_ended(self) -> None:
         """Forget what ran: it will not end by itself."""
         self._running.clear()
-        self._ours.clear()
+        self._replies.clear()
+        self._quiet.clear()
 
     def input_requested(self, message: Message) -> None:
         """A cell asked for a line of input."""
@@ -123,3 +130,11 @@ class CellReader:
         elif state == "idle":
             self._running.discard(cell)
         self._set_busy(bool(self._running))
+        if state != "idle":
+            return
+        if cell in self._replies:
+            self._end(cell, self._replies[cell])
+        elif cell in self._ours:
+            self._quiet.add(cell)
+        else:
+            self._end(cell, {"status": "ok"})  # of another terminal, whose reply is not ours to hear

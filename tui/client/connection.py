@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 
 from tui.client.errors import KernelDied, NotAKernel
 
 Message = dict[str, Any]
 Channel = Literal["shell", "control"]
+
+
+NEEDED = ("transport", "ip", "key", "shell_port", "iopub_port", "stdin_port", "control_port")
+
+
+def read_connection_file(path: Path) -> KernelConnectionInfo:
+    """Read a Jupyter connection file.
+
+    Raises:
+        NotAKernel: it is not there, or is no connection file.
+    """
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotAKernel(f"{path} is no Jupyter connection file: {error}") from None
+    missing = [key for key in NEEDED if key not in info] if isinstance(info, dict) else list(NEEDED)
+    if missing:
+        raise NotAKernel(f"{path} is no Jupyter connection file: it has no {', '.join(missing)}")
+    return cast(KernelConnectionInfo, info)
 
 
 class Connection:
@@ -32,10 +53,7 @@ class Connection:
             NotAKernel: the file is not there or is no connection file.
         """
         self._client = AsyncKernelClient()
-        try:
-            self._client.load_connection_file(str(connection_file))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NotAKernel(f"{connection_file} is no Jupyter connection file: {error}") from None
+        self._client.load_connection_info(read_connection_file(connection_file))
         self._client.start_channels(hb=False)
         self._on_iopub = on_iopub
         self._on_stdin = on_stdin
@@ -51,14 +69,22 @@ class Connection:
     # -- out --------------------------------------------------------------------------------------
 
     def send(
-        self, kind: str, content: Message, *, channel: Channel = "shell", subshell: str | None = None
+        self,
+        kind: str,
+        content: Message,
+        *,
+        channel: Channel = "shell",
+        subshell: str | None = None,
+        message_id: str | None = None,
     ) -> str:
-        """Send a message and return its id; its reply, if one is wanted, is `request`'s business."""
+        """Send a message and return its id, ours where we give one; its reply is `expect`'s business."""
         if self._dead is not None:
             raise self._dead
         message = self._client.session.msg(kind, content)
         if subshell is not None:
             message["header"]["subshell_id"] = subshell
+        if message_id is not None:
+            message["header"]["msg_id"] = message["msg_id"] = message_id
         socket = self._client.shell_channel if channel == "shell" else self._client.control_channel
         socket.send(message)
         ident: str = message["header"]["msg_id"]

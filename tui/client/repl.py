@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codeop
+import uuid
 from dataclasses import dataclass
 
 from tui.client.errors import KernelDied
@@ -26,27 +27,28 @@ class Repl:
 
     def __init__(self, session: KernelSession) -> None:
         self.session = session
-        self._waiting: list[str] = []
+        self._waiting: list[tuple[str, str]] = []  # id and code
         session.listen(self._on_news)
 
-    def run(self, code: str) -> bool:
-        """Run a cell, after those before it; return False where the kernel is gone."""
+    def run(self, code: str) -> str | None:
+        """Run a cell, after those before it; return its id, or None where the kernel is gone."""
+        cell = uuid.uuid4().hex
         if self.session.state == "dead":
-            return False
+            return None
         if self.session.state == "starting":
-            self._waiting.append(code)
-            return True
+            self._waiting.append((cell, code))
+            return cell
         try:
-            self.session.run_cell(code)
+            self.session.run_cell(code, cell)
         except KernelDied:
-            return False
-        return True
+            return None
+        return cell
 
     def _on_news(self, news: News) -> None:
         if isinstance(news, StateChanged) and news.state in ("idle", "busy"):
             waiting, self._waiting = self._waiting, []
-            for code in waiting:
-                self.session.run_cell(code)
+            for cell, code in waiting:
+                self.session.run_cell(code, cell)
 
     async def check_complete(self, code: str) -> tuple[str, str]:
         """Return ``complete``, ``incomplete``, ``invalid`` or ``unknown``, and the indent of the next line."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -246,9 +247,11 @@ class KernelSession:
 
     # -- cells ------------------------------------------------------------------------------------
 
-    def run_cell(self, code: str) -> str:
+    def run_cell(self, code: str, cell: str | None = None) -> str:
         """Send a cell to the main thread, after those before it; returns its id. News tell the rest."""
-        return self.cells.run(self._door(), code)
+        cell = cell or uuid.uuid4().hex
+        self.cells.run(self._door(), code, cell)
+        return cell
 
     def answer_input(self, text: str) -> None:
         """Answer the cell that waits in `input()`."""

@@ -43,7 +43,7 @@ class TrainMetrics:
 
     def add(self, output: Any, batch: Any, now_s: float) -> None:
         """Add a batch that has just been trained on, with what the model made of it."""
-        target = batch[1] if is_pair(batch) else None
+        target: Any = batch[1] if is_pair(batch) else None
         gathered = self._gathered
         fits = gathered and isinstance(output, torch.Tensor) and isinstance(target, torch.Tensor)
         if not (fits and output.shape == self._shapes[0] and target.shape == self._shapes[1]):

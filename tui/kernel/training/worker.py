@@ -14,9 +14,7 @@ from time import perf_counter
 import torch
 
 from tui.kernel.devices import device_name
-from tui.kernel.explain import explain, formatted, where
 from tui.kernel.output import RunLog, output_to
-from tui.kernel.training.batches import describe, is_pair
 from tui.kernel.training.checkpoint import (
     CheckpointError,
     Content,
@@ -28,7 +26,7 @@ from tui.kernel.training.checkpoint import (
 )
 from tui.kernel.training.checkpoints import Checkpoints, best_of
 from tui.kernel.training.control import Control, Stopped
-from tui.kernel.training.diagnosis import broadcast_warning, first_bad_place
+from tui.kernel.training.diagnosis import broadcast_warning
 from tui.kernel.training.events import EventFile, LogWriteError
 from tui.kernel.training.experiment import (
     Experiment,
@@ -37,19 +35,15 @@ from tui.kernel.training.experiment import (
     batches_in,
     build_experiment,
 )
+from tui.kernel.training.failure import NotFiniteParameters, as_run_error
 from tui.kernel.training.handover import Handover, RunHandle
-from tui.kernel.training.loop import Loop, LoopError, NotFiniteLoss
+from tui.kernel.training.loop import Loop, NotFiniteLoss
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.randomness import seed_everything
 from tui.kernel.training.recorder import Recorder
-from tui.kernel.training.rundir import RunDirError, RunRecord, git_state, utc_now
+from tui.kernel.training.rundir import RunRecord, git_state, utc_now
 from tui.protocol.messages import RunState
-from tui.protocol.preset import PresetError
 from tui.protocol.run import RunError, RunStatus
-
-
-class NotFiniteParameters(ArithmeticError):
-    """A parameter has become NaN or infinite, so its state is not kept."""
 
 
 @dataclass
@@ -252,10 +246,7 @@ class Worker:
 
     def _fail(self, error: BaseException) -> None:
         """Record why the run failed; nothing in here may raise."""
-        try:
-            self.error = self._as_run_error(error)
-        except Exception:  # noqa: BLE001 - an exception of the user's own class may fail to say what it is
-            self.error = RunError(type(error).__name__, f"{type(error).__name__} was raised")
+        self.error = as_run_error(error, self.plan.source.info.path, self.progress, self._loop)
         place = f" ({self.error.where})" if self.error.where else ""
         self._log.say(f"failed: {self.error.message}{place}")
         if self.error.traceback:
@@ -269,42 +260,6 @@ class Worker:
         except OSError as failure:
             self.status = "failed"
             self._log.say(str(failure))
-
-    def _as_run_error(self, error: BaseException) -> RunError:
-        path = str(self.plan.source.info.path)
-        if isinstance(error, NotFiniteLoss | NotFiniteParameters):
-            place = first_bad_place(self._loop) if isinstance(error, NotFiniteLoss) else ""
-            told = f"{error}{f': {place}' if place else ''}; the last good checkpoint is kept"
-            return RunError(
-                "NotFinite", told, f"epoch {self.progress.epoch + 1}, step {_step_of(error, self.progress)}"
-            )
-        if isinstance(error, PresetError):
-            line = f":{error.line}" if error.line else ""
-            return RunError(type(error).__name__, str(error), f"{Path(path).name}{line}")
-        if isinstance(error, LogWriteError | CheckpointError | RunDirError):
-            kept = "; the last good checkpoint is kept" if self.progress.step else ""
-            return RunError(
-                type(error).__name__, f"{error.strerror or error}{kept}", traceback=formatted(error)
-            )
-        context = "" if isinstance(error, LoopError) else self._context()
-        return RunError(type(error).__name__, explain(error, context), where(error, path), formatted(error))
-
-    def _context(self) -> str:
-        """Return the shapes of the batch in work, where there is one."""
-        batch = self._loop.batch if self._loop is not None else None
-        if batch is None:
-            return ""
-        try:
-            if is_pair(batch):
-                output = (
-                    f", output {describe(self._loop.output)}"
-                    if self._loop and self._loop.output is not None
-                    else ""
-                )
-                return f"input {describe(batch[0])}, target {describe(batch[1])}{output}"
-            return f"batch {describe(batch)}"
-        except Exception:  # noqa: BLE001 - a batch of the user's own kind, in the middle of an error
-            return ""
 
     def _close(self) -> None:
         self._loop = None
@@ -399,10 +354,6 @@ class Worker:
             self._on_change(self.state())
         except Exception:  # noqa: BLE001 - the listener's trouble must not end the run
             traceback.print_exc()
-
-
-def _step_of(error: NotFiniteLoss | NotFiniteParameters, progress: Progress) -> int:
-    return error.step if isinstance(error, NotFiniteLoss) else progress.step
 
 
 def epoch_line(
