@@ -97,7 +97,8 @@ class BaseScreen(Screen[None]):
     def show_status(self) -> None:
         """Bring the status line up to date."""
         if self.session is None:
-            self.query_one(StatusBar).show("", "", None)
+            self.query_one(StatusBar).display = False
+            self.query_one("#foot").styles.height = 1
             return
         info = self.session.info
         self.query_one(StatusBar).show(info.id if info else "", self.session.state, self.session.status)

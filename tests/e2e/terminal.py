@@ -19,7 +19,7 @@ import pexpect
 import psutil
 import pyte
 
-PATIENCE_S = 60.0
+PATIENCE_S = 12.0
 """How long a test waits for what must come; only a failing test waits so long."""
 POLL_S = 0.02
 

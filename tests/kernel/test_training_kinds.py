@@ -137,13 +137,13 @@ def test_the_schedulers_rates_are_those_of_torch(
     assert [(event.step, event.value) for event in log.Scalars("lr")] == [(1, 0.5), (6, 0.25), (11, 0.125)]
 
 
-def test_metrics_of_training_are_those_of_all_its_batches(
+def test_metrics_of_training_are_those_of_the_models_output(
     trainer: Trainer, write_preset: WritePreset, tmp_path: Path
 ) -> None:
     still = "def optimizer(parameters):\n    return torch.optim.SGD(parameters, 0.0)"
     model = "def model():\n    return nn.Linear(6, 2)"
     preset = write_preset(optimizer=still, model=model)
-    spec = RunSpec(preset=preset, runs_dir=str(tmp_path), knobs={"epochs": 1})
+    spec = RunSpec(preset=preset, runs_dir=str(tmp_path), knobs={"epochs": 1, "batch": 80})
     namespace: dict[str, object] = {}
     folder = trainer.start(spec, namespace=namespace, on_change=lambda _: None).folder
     assert trainer.join(60)

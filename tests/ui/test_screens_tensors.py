@@ -284,12 +284,22 @@ async def test_foreign_text_reaches_the_screen_as_text() -> None:
         _, _, table = parts(pilot)
         await until(pilot, lambda: table.row_count == 1)
         session.cell(f"print({nasty!r})", prints=nasty + "\n", value=nasty, error=(nasty, nasty))
-        session.tell(InputWanted("cell-1", nasty, False))
         await pilot.pause()
         text = screen_text(pilot.app)
         assert not any(ord(character) < 32 and character != "\n" for character in text)
         assert "[/foo]" in text
         assert "[mean]" in text
+
+
+@pytest.mark.parametrize("prompt", ["[/foo]", "[red]name[mean]", "[@click=app.exit]name", "\x1b[2Jname"])
+async def test_the_prompt_of_input_is_foreign_text_too(prompt: str) -> None:
+    session = FakeSession()
+    async with opened(make_app(session)) as pilot:
+        cell = session.cell(f"input({prompt!r})", ends=False)
+        session.tell(InputWanted(cell, prompt, False))
+        await pilot.pause()
+        title = screen_text(pilot.app).splitlines()
+        assert any(prompt.replace("\x1b", "␛") in row for row in title if "input(" not in row)
 
 
 async def test_when_the_kernel_is_gone_the_reason_is_shown_and_code_is_kept() -> None:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.dom import DOMNode
+from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
@@ -55,9 +56,9 @@ class HelpScreen(ModalScreen[None]):
 
 
 def grouped(bindings: list[ActiveBinding]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (owner, [(keys, what they do)]), keys of one action together, in the order given."""
+    """Return (owner, [(keys, what they do)]), keys of one action together; ours, which have an id, come first."""
     owners: dict[str, dict[str, tuple[list[str], str]]] = {}
-    for active in bindings:
+    for active in sorted(bindings, key=lambda active: active.binding.id is None):
         binding = active.binding
         text = binding.tooltip or binding.description
         if not text or binding.system:
@@ -74,18 +75,9 @@ def grouped(bindings: list[ActiveBinding]) -> list[tuple[str, list[tuple[str, st
 
 
 def pretty_key(key: str) -> str:
-    """Return a key as keyboards print it: ``ctrl+p``, ``F5``, ``?``."""
-    names = {
-        "question_mark": "?",
-        "full_stop": ".",
-        "comma": ",",
-        "slash": "/",
-        "minus": "-",
-        "plus": "+",
-        "space": "space",
-    }
+    """Return a key as keyboards print it: ``ctrl+p``, ``F5``, ``]``."""
     *modifiers, last = key.split("+")
-    last = names.get(last, last.upper() if last[:1] == "f" and last[1:].isdigit() else last)
+    last = last.upper() if last[:1] == "f" and last[1:].isdigit() else format_key(last)
     return "+".join([*modifiers, last])
 
 

@@ -192,8 +192,8 @@ class Loop:
             progress.step = step
             progress.batch += 1
             recorder.learning_rate(step, self._lr())
-            if metrics is not None and now_s >= metrics.next_at_s:
-                metrics.add(self.output, batch, now_s)
+            if metrics is not None and now_s >= metrics.allowance.next_at_s:
+                metrics.add(self.output, batch)
             recorder.step_done(step, batch_size(batch), now_s)
             if recorder.first_not_finite is not None:
                 raise NotFiniteLoss(*recorder.first_not_finite)

@@ -76,6 +76,7 @@ class Chart(Widget, can_focus=True):
         self._memory: Memory | None = None
         self._due = False
         self._rich_styles: dict[str, Style] = {}
+        self._restyle = False
 
     @property
     def data(self) -> ChartData:
@@ -139,7 +140,11 @@ class Chart(Widget, can_focus=True):
         """
         if self._drawn is None or self._drawn[:2] != tuple(self.size):
             self._redraw()
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+        if self._restyle:
+            self._restyle = False
+            self._rich_styles.clear()
+            self._strips = [self._strip(line) for line in self._lines]
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self._style(""))
 
     def _strip(self, line: Line, spans: list[tuple[int, int]] | None = None) -> Strip:
         """Make a strip with a segment for each stretch of one style.
@@ -161,20 +166,21 @@ class Chart(Widget, can_focus=True):
         return Strip(segments, len(line.cells))
 
     def _style(self, name: str) -> Style:
-        if not name or name == "value":
-            return Style.null()
         style = self._rich_styles.get(name)
         if style is None:
-            focused = name == "title" and self.has_focus
-            found = self.get_component_rich_style(f"chart--{'title-focused' if focused else name}")
-            style = self._rich_styles[name] = found.without_color + Style(color=found.color)
+            style = self.rich_style
+            if name not in ("", "value"):
+                focused = name == "title" and self.has_focus
+                found = self.get_component_rich_style(f"chart--{'title-focused' if focused else name}")
+                style += found.without_color + Style(color=found.color)
+            self._rich_styles[name] = style
         return style
 
     def notify_style_update(self) -> None:
         """Take the new colours when the theme, the focus or a style sheet changes."""
         super().notify_style_update()
-        self._rich_styles.clear()
-        self._strips = [self._strip(line) for line in self._lines]
+        # later, when it is drawn: the styles of the parts are renewed only after this call
+        self._restyle = True
 
     def on_mount(self) -> None:
         """Draw when the screen comes back to the front."""

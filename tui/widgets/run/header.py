@@ -101,7 +101,7 @@ def _third(data: HeaderData) -> list[Span]:
 
 
 def _milliseconds(ms: float) -> str:
-    return f"{ms:.0f}" if ms >= 10 else f"{ms:.1f}"
+    return f"{ms:.0f}" if ms >= 10 else f"{ms:.1f}" if ms >= 1 else f"{ms:.2g}"
 
 
 class RunHeader(LiveLines):

@@ -1,0 +1,144 @@
+"""The text of each screen at two sizes, with fixed content, against the files in ``tests/snapshots``.
+
+After a change that is meant: ``TORCHTUI_WRITE_SNAPSHOTS=1 pytest tests/ui/test_app_snapshots.py``, then read the
+difference as one reads code.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.fake_session import FakeSession, Shelf, make_app, opened, screen_text, until
+from tests.ui.written_runs import finished_run
+from tui.protocol.messages import (
+    Leaf,
+    LeafTable,
+    ListLeaves,
+    ListModules,
+    ListVariables,
+    ModuleRow,
+    ModuleTree,
+    Variable,
+    VariableTable,
+)
+from tui.widgets.chart import Chart
+from tui.widgets.record_table import RecordTable
+from tui.widgets.run.picker import PresetEntry, RunEntry
+from tui.widgets.transcript import Transcript
+
+SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
+SIZES = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=lambda size: "{}x{}".format(*size))
+WRITE = "TORCHTUI_WRITE_SNAPSHOTS"
+
+
+@pytest.fixture(autouse=True)
+def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that stands still, so that every cell takes 0 s."""
+    monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("screens.tensors.time", _Clock)
+
+
+class _Clock:
+    @staticmethod
+    def monotonic() -> float:
+        return 0.0
+
+
+def compare(pilot: Pilot[int], name: str, size: tuple[int, int]) -> None:
+    """Compare what is on the screen with the file, or write it."""
+    text = screen_text(pilot.app) + "\n"
+    path = SNAPSHOTS / f"{name}-{size[0]}x{size[1]}.txt"
+    if os.environ.get(WRITE):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.is_file(), f"no snapshot yet: {WRITE}=1 writes it"
+    assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
+
+
+@SIZES
+async def test_tensors(size: tuple[int, int]) -> None:
+    session = FakeSession()
+    session.answers[ListVariables] = VariableTable(
+        (
+            Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseLossBackward0", 4, "1",
+                     "0.4713 MseLossBackward0", True),
+            Variable("model", "module", "Sequential", grad="requires_grad", size_bytes=10_536, summary="2,634 parameters"),
+            Variable("x", "tensor", "Tensor", (32, 64), "float32", "cpu", "", "", 8192, "2", "x∈[-3.1, 3.4] μ=0.01 σ=1.0"),
+        ),
+        {"cpu": 18_732},
+    )  # fmt: skip
+    async with opened(make_app(session), size) as pilot:
+        session.cell("x = torch.randn(32, 64)")
+        session.cell("for n in range(3):\n    print(n)", prints="0\n1\n2\n")
+        session.cell("loss = F.mse_loss(model(x), y)\nloss", value="tensor(0.4713, grad_fn=<MseLossBackward0>)")
+        session.cell("x @ x", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (32x64 and 32x64)"))
+        transcript, table = pilot.app.screen.query_one(Transcript), pilot.app.screen.query_one(RecordTable)
+        await until(pilot, lambda: "RuntimeError" in transcript.text and table.row_count == 3)
+        await pilot.pause()
+        compare(pilot, "tensors", size)
+
+
+@SIZES
+async def test_autograd(size: tuple[int, int]) -> None:
+    session = FakeSession()
+    session.answers[ListLeaves] = LeafTable(
+        (
+            Leaf("w", (3,), "float32", "cpu", False, True, 1.732, 0.25, verdict="holds the gradient of 1 backward"),
+            Leaf("model[0].weight", (32, 64), "float32", "cpu", True, True, 3.27, None, verdict="no backward has reached it"),
+            Leaf("model[0].bias", (32,), "float32", "cpu", True, False, 0.41, None, verdict="requires_grad is False"),
+        )
+    )
+    async with opened(make_app(session, first="autograd"), size) as pilot:
+        await until(pilot, lambda: pilot.app.screen.query_one(RecordTable).row_count == 3)
+        await pilot.pause()
+        compare(pilot, "autograd", size)
+
+
+@SIZES
+async def test_builder(size: tuple[int, int]) -> None:
+    session = FakeSession()
+    session.answers[ListModules] = ModuleTree(
+        (
+            ModuleRow("model", "Sequential", 0, "", (), 2410, 0, 0),
+            ModuleRow("model[0]", "Linear", 1, "in_features=64, out_features=32", ("weight (32, 64)", "bias (32,)"), 2080, 0, 0),
+            ModuleRow("model[1]", "ReLU", 1, "", (), 0, 0, 0),
+            ModuleRow("model[2]", "Linear", 1, "in_features=32, out_features=10", ("weight (10, 32)", "bias (10,)"), 330, 0, 0),
+        )
+    )
+    async with opened(make_app(session, first="builder"), size) as pilot:
+        await until(pilot, lambda: pilot.app.screen.query_one(RecordTable).row_count == 4)
+        await pilot.pause()
+        compare(pilot, "builder", size)
+
+
+@SIZES
+async def test_training_picker(size: tuple[int, int]) -> None:
+    shelf = Shelf(
+        [
+            PresetEntry(Path("/p/digits_cnn.py"), "digits_cnn", "Handwritten digits with a small convolutional network."),
+            PresetEntry(Path("/p/mine.py"), "mine", "mine.py:3: has no model", usable=False),
+        ],
+        [
+            RunEntry(Path("/r/2"), "digits_cnn", "running", "01-02 10:00", "epoch 3/10, step 270, cpu"),
+            RunEntry(Path("/r/1"), "spiral", "failed", "01-01 09:30", "NotFinite: the loss is NaN at step 3"),
+        ],
+    )
+    async with opened(make_app(FakeSession(), first="training", shelf=shelf), size) as pilot:
+        await until(pilot, lambda: all(table.row_count == 2 for table in pilot.app.screen.query(RecordTable)))
+        await pilot.pause()
+        compare(pilot, "training-picker", size)
+
+
+@SIZES
+async def test_training_run(tmp_path: Path, size: tuple[int, int]) -> None:
+    run = finished_run(tmp_path)
+    async with opened(make_app(FakeSession(), first="training", folder=run.folder), size) as pilot:
+        charts = list(pilot.app.screen.query(Chart))
+        await until(pilot, lambda: all(len(chart.data.curves) > 0 for chart in charts))
+        await until(pilot, lambda: "epoch 4 of 4" in screen_text(pilot.app) and "grad_norm" in screen_text(pilot.app))
+        await pilot.pause()
+        compare(pilot, "training-run", size)
