@@ -1,6 +1,6 @@
 """A preset with a given time per step, and the loop that anybody would write around it.
 
-    python bench/mlp.py PRESET ROWS    reads commands on stdin, answers each with a line on stdout
+``python bench/mlp.py PRESET ROWS`` reads commands on stdin and answers each with a line on stdout.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def calibrate(preset: ModuleType, rows: int, target_ms: float) -> int:
     for width in WIDTHS:
         loop = BareLoop(preset, width, rows)
         loop.steps_per_s(0.15)
-        step_ms = 1e3 / max(loop.steps_per_s(0.3) for _ in range(2))
+        step_ms = 1e3 / max(loop.steps_per_s(0.3) for _ in range(3))
         times.append((abs(step_ms - target_ms), width))
         if step_ms > target_ms:
             break

@@ -3,7 +3,10 @@
 Both are started once and take turns, a few seconds each; while one runs the other is stopped (SIGSTOP), the UI
 with its kernel. Speeds under the trainer are taken from the run's own log: the wall times of every step's loss,
 less the first moments after a stop. The figure is the median of each such turn's ratio to its two neighbours,
-over the turns in which other programs left the machine alone, as far as there are enough of those.
+over the turns in which other programs left the machine alone.
+
+Where there are too few of those, speeds say more about the others than about us. Then processor time per step
+stands in for time, that of the UI included: on a busy machine every cycle that it takes is one that training lacks.
 """
 
 from __future__ import annotations
@@ -40,10 +43,10 @@ from tui.client.launch import kernel_environment
 from tui.runs.reader import RunReader
 from tui.runs.series import Series
 
-WANTED_TURNS, MOST_TURNS = 12, 30
+WANTED_TURNS, MOST_TURNS = 12, 24
 """Quiet turns that are enough; turns after which it ends anyhow."""
 FEW_TURNS = 5
-"""With fewer quiet turns than that, all count."""
+"""With fewer quiet turns than that, processor time stands in."""
 QUIET = 0.05
 """How much of a core others (or the machine's other tenants) may use in a quiet turn."""
 TURN_S, BARE_TURN_S = 2.0, 1.0
@@ -61,6 +64,17 @@ class Size:
 
 
 SIZES = (Size(1.0, 64, 1.03), Size(10.0, 512, 1.01))
+
+
+@dataclass(frozen=True)
+class BareTurn:
+    """A turn of the bare loop."""
+
+    steps_per_s: float
+    processor_s: float
+    """Per step."""
+    others_share: float
+    """Of a core, used by others."""
 
 
 class Bare:
@@ -90,11 +104,13 @@ class Bare:
             raise BenchError("the bare loop has ended")
         return float(answer)
 
-    def turn(self) -> tuple[float, float]:
-        """Train for a turn; return the speed, and the share of a core that others used meanwhile."""
+    def turn(self) -> BareTurn:
+        """Train for a turn."""
         self.ask(f"train {SETTLE_S}")
         others = Others(self.pid)
-        return self.ask(f"train {BARE_TURN_S}"), others.share()
+        steps_per_s = self.ask(f"train {BARE_TURN_S}")
+        others_share, own_share = others.shares()
+        return BareTurn(steps_per_s, own_share / steps_per_s, others_share)
 
     def __enter__(self) -> Bare:
         return self
@@ -136,10 +152,6 @@ class Others:
         own = [(late - early) / (end_s - start_s) for early, late in zip(before, after, strict=True)]
         return [(busy_s - busy_before_s) / (end_s - start_s) - sum(own), *own[1:]]
 
-    def share(self) -> float:
-        """Return the others' share alone."""
-        return self.shares()[0]
-
 
 @contextmanager
 def running(*processes: psutil.Process) -> Iterator[None]:
@@ -175,56 +187,65 @@ def speed(losses: Series, start_s: float, end_s: float) -> float:
     return float(steps / (times[end - 1] - times[first]))
 
 
-def measure(size: Size, home: Path) -> float:
-    """Return bare speed over the trainer's, for one size of step."""
+def measure(size: Size, home: Path) -> tuple[float, str]:
+    """Return the cost of the trainer and the dashboard for one size of step, and what it is a ratio of."""
     preset = write_preset(home)
     with Bare(preset, size.rows, home) as loop:
         width = int(loop.ask(f"calibrate {size.step_ms}"))
+        print(f"step of about {size.step_ms:g} ms (width {width}, {size.rows} rows)")
         with train(home, str(preset), f"--set=width={width}", f"--set=rows={size.rows}") as terminal:
             terminal.wait_text(TRAINING_SHOWN)
             terminal.read_for(2.0)
             kernel = psutil.Process(kernel_pid(home))
             psutil.Process(terminal.pid).suspend()
             kernel.suspend()
-            turns, bare, quiet = take_turns(loop, terminal, kernel)
+            turns, bare = take_turns(loop, terminal, kernel)
             with running(kernel):
                 time.sleep(0.5)  # what was recorded last is written
             losses = _losses(run_folder(home))
-    trained = [speed(losses, turn.start_s, turn.end_s) for turn in turns]
-    ratios = [
-        (one + two) / 2 / watched for one, two, watched in zip(bare, bare[1:], trained, strict=False)
-    ]
-    print(f"step of {1e3 / statistics.median(bare):.2f} ms (width {width}, {size.rows} rows)")
-    print(f"    bare     {spread(bare, '.1f')} steps/s")
-    print(f"    trained  {spread(trained, '.1f')} steps/s")
-    ui, kernel_share = (
-        statistics.median(shares) for shares in zip(*((t.ui_share, t.kernel_share) for t in turns), strict=True)
+    return judge(turns, bare, [speed(losses, turn.start_s, turn.end_s) for turn in turns])
+
+
+def judge(turns: list[Turn], bare: list[BareTurn], trained: list[float]) -> tuple[float, str]:
+    """Print what was measured; return the figure, and what it is of."""
+    speeds = [turn.steps_per_s for turn in bare]
+    print(f"    bare          {spread(speeds, '.1f')} steps/s")
+    print(f"    trained       {spread(trained, '.1f')} steps/s")
+    ratios: list[float] = []
+    quiet_ratios: list[float] = []
+    for before, turn, after, watched in zip(bare, turns, bare[1:], trained, strict=False):
+        ratios.append((before.steps_per_s + after.steps_per_s) / 2 / watched)
+        if max(before.others_share, turn.others_share, after.others_share) < QUIET:
+            quiet_ratios.append(ratios[-1])
+    print(f"    ratio         {spread(ratios)}")
+    alone_s = statistics.median(turn.processor_s for turn in bare)
+    kernel_s = statistics.median(
+        turn.kernel_share / watched for turn, watched in zip(turns, trained, strict=True)
     )
-    print(f"    processor: UI {ui:.1%} of a core, kernel {kernel_share:.1%}")
-    print(f"    ratio, all turns    {spread(ratios)}")
-    counted = [ratio for ratio, alone in zip(ratios, quiet, strict=True) if alone]
-    if len(counted) < FEW_TURNS:
-        print(f"    only {len(counted)} turns were quiet: all count, and the figure is worth little")
-        return statistics.median(ratios)
-    print(f"    ratio, quiet turns  {spread(counted)}")
-    return statistics.median(counted)
+    ui_share = statistics.median(turn.ui_share for turn in turns)
+    ui_s = ui_share / max(
+        speeds
+    )  # what it takes per second, shared out over the steps of a second undisturbed
+    print(f"    processor     bare {alone_s * 1e3:.3f} ms a step, kernel {kernel_s / alone_s:.3f} of that")
+    print(f"    UI            {ui_share:.1%} of a core, {ui_s / alone_s:.3f} of the bare loop's")
+    if len(quiet_ratios) < FEW_TURNS:
+        print(f"    the machine was busy: {len(quiet_ratios)} of {len(turns)} turns were quiet")
+        return (kernel_s + ui_s) / alone_s, "processor time"
+    print(f"    quiet turns   {spread(quiet_ratios)}")
+    return statistics.median(quiet_ratios), "steps/s"
 
 
-def take_turns(
-    loop: Bare, terminal: Terminal, kernel: psutil.Process
-) -> tuple[list[Turn], list[float], list[bool]]:
-    """Return the turns under the trainer; the bare speeds before, between and after; which turns were quiet."""
+def take_turns(loop: Bare, terminal: Terminal, kernel: psutil.Process) -> tuple[list[Turn], list[BareTurn]]:
+    """Return the turns under the trainer, and the bare ones before, between and after."""
     turns: list[Turn] = []
-    quiet: list[bool] = []
-    speed_before, others_before = loop.turn()
-    bare = [speed_before]
-    while sum(quiet) < WANTED_TURNS and len(turns) < MOST_TURNS:
+    bare = [loop.turn()]
+    quiet = 0
+    while quiet < WANTED_TURNS and len(turns) < MOST_TURNS:
         turns.append(trained_turn(terminal, kernel))
-        speed_after, others_after = loop.turn()
-        bare.append(speed_after)
-        quiet.append(max(others_before, others_after, turns[-1].others_share) < QUIET)
-        others_before = others_after
-    return turns, bare, quiet
+        bare.append(loop.turn())
+        others = (bare[-2].others_share, turns[-1].others_share, bare[-1].others_share)
+        quiet += max(others) < QUIET
+    return turns, bare
 
 
 def _losses(folder: Path) -> Series:
@@ -239,8 +260,8 @@ def main() -> int:
     verdicts = []
     for size in SIZES:
         with temporary_home() as home:
-            ratio = measure(size, home)
-        verdicts.append(Verdict(f"overhead {size.step_ms:g} ms", ratio, size.budget, digits=3))
+            ratio, kind = measure(size, home)
+        verdicts.append(Verdict(f"overhead {size.step_ms:g} ms, {kind}", ratio, size.budget, digits=3))
     return conclude(*verdicts)
 
 

@@ -55,9 +55,9 @@ def optimizer(parameters):
 def metrics(output, target):
     return {"accuracy": (output.argmax(1) == target).float().mean()}
 '''
-SIZES = {"1 ms": (128, 256, 60, 1.03), "10 ms": (512, 350, 6, 1.01)}
+SIZES = {"1 ms": (128, 340, 50, 1.03), "10 ms": (512, 350, 6, 1.01)}
 """Width, rows per batch, steps per turn, budget."""
-TURNS = 250
+TURNS = 150
 
 Seconds = tuple[float, float]
 """Of processor time, and by the clock."""

@@ -88,6 +88,8 @@ class BaseScreen(Screen[None]):
             self.query_one("#too-small", Static).update(text)
 
     def _hear(self, news: News) -> None:
+        if not self.query(StatusBar):
+            return  # the screen is on its way out
         self.show_status()
         self.on_news(news)
 

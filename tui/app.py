@@ -11,12 +11,14 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.markup import escape
 from textual.screen import Screen
 
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
 from tui.themes import THEMES, ThemedApp
 from tui.widgets.dialogs import Question
+from tui.widgets.foreign import clean
 from tui.widgets.help import HelpScreen
 from tui.widgets.keys import key
 from tui.widgets.mode_tabs import MODES, ModeTabs
@@ -259,6 +261,8 @@ class TorchTUI(ThemedApp[int]):
             yield SystemCommand("Interrupt the running cell", "As ctrl+c in the REPL", self.session.interrupt)
         for info in self._others():
             attach = partial(self.go_to_session, info)
-            yield SystemCommand(f"Attach to session {info.id}", f"{info.title}, in {info.cwd}", attach)
+            yield SystemCommand(
+                f"Attach to session {info.id}", escape(clean(f"{info.title}, in {info.cwd}")), attach
+            )
         yield SystemCommand("Keys", "The keys that work here (F1)", self.action_help)
         yield SystemCommand("Quit", "Leave; a run may go on without the terminal (ctrl+q)", self.action_leave)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from textual.theme import BUILTIN_THEMES
+
 from screens.autograd import AutogradScreen
 from screens.builder import BuilderScreen
 from screens.tensors import TensorsScreen
@@ -14,9 +16,10 @@ from tui import paths
 from tui.app import ScreenMaker, TorchTUI
 from tui.client.registry import SessionInfo, list_sessions
 from tui.client.session import KernelSession
-from tui.config import read_config
-from tui.protocol.preset import PresetError, preset_files, read_preset
+from tui.config import ConfigError, read_config
+from tui.protocol.preset import PresetError, nearest, preset_files, read_preset
 from tui.protocol.run import RunSpec
+from tui.themes import THEMES
 from tui.training_plan import plan_preset
 from tui.widgets.run.picker import PresetEntry, RunEntry
 
@@ -66,7 +69,7 @@ def build_app(
         first="tensors" if spec is None and attach is None else "training",
         connect=_connector(session, training, spec, attach, foreign),
         notices=_notices() if attach is None and foreign is None else (),
-        theme=config.theme,
+        theme=_theme(config.theme),
         keep_session=attach is not None,
         others=lambda: _others(session),
     )
@@ -80,7 +83,17 @@ def open_watch(run: str | None) -> int:
     screen = TrainingScreen(
         None, ("training",), entries=lambda: ([], run_entries(root)), spec_for=plan_preset, folder=folder
     )
-    return _run(TorchTUI(None, {"training": lambda: screen}, first="training", theme=read_config().theme))
+    return _run(
+        TorchTUI(None, {"training": lambda: screen}, first="training", theme=_theme(read_config().theme))
+    )
+
+
+def _theme(name: str) -> str:
+    """Return the name of a theme; raises ConfigError, naming the nearest, where there is none."""
+    known = [theme.name for theme in THEMES] + list(BUILTIN_THEMES)
+    if name not in known:
+        raise ConfigError(f"config.toml: there is no theme {name!r}{nearest(name, known)}")
+    return name
 
 
 def _what_to_watch(text: str) -> tuple[Path, Path | None]:

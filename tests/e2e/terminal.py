@@ -136,7 +136,7 @@ class Terminal:
     def enter(self, code: str) -> None:
         """Type a line of code and press Enter once it is on the screen."""
         self.type(code)
-        self.wait_for(code)
+        self.wait_for(code[-12:])  # a long line is wrapped
         self.press("enter")
 
     def click_on(self, text: str) -> None:

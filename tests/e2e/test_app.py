@@ -6,6 +6,7 @@ The tests share one app and leave it on the Tensors screen with an empty input.
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ import pytest
 from tests.e2e.terminal import Home, Terminal, home_in, until
 
 PROMPT = "─ In ["
+EMPTY_INPUT = re.compile(r"─ In \[\d+\] ─+╮.*\n│ +│")
 
 
 @pytest.fixture(scope="module")
@@ -36,35 +38,62 @@ def app(opened: Terminal) -> Terminal:
     """The app on its Tensors screen."""
     opened.press("f2")
     opened.wait_for(PROMPT)
+    opened.press("ctrl+e", "ctrl+u")
+    opened.wait(lambda text: EMPTY_INPUT.search(text) is not None, "an empty input")
     return opened
 
 
 SCREENS = {
     "tensors": ("f2", "alt+2", "F2 Tensors", PROMPT),
-    "autograd": ("f3", "alt+3", "F3 Autograd", "eaves"),
-    "builder": ("f4", "alt+4", "F4 Builder", "odule"),
+    "autograd": ("f3", "alt+3", "F3 Autograd", "leaf tensors"),
+    "builder": ("f4", "alt+4", "F4 Builder", "modules"),
     "training": ("f5", "alt+5", "F5 Training", "Train a preset"),
 }
+"""F key, twin, tab and a text of its own of each screen."""
 
 
-def test_every_screen_has_its_key_its_twin_and_its_tab(app: Terminal) -> None:
-    names = list(SCREENS)
-    others = [*names[1:], names[0]]
-    for way in (0, 1, 2):
-        for name, other in zip(others, names, strict=True):
-            target, left = SCREENS[name], SCREENS[other]
-            if way == 2:
-                app.click_on(target[way])
-            else:
-                app.press(target[way])
-            app.wait(lambda text: target[3] in text and left[3] not in text, f"{name} by {target[way]}")  # noqa: B023
+def assert_it_leads_there(app: Terminal, screen: str, way: int) -> None:
+    """Assert that a key or a tab leads to a screen from the one beside it."""
+    shown = SCREENS[screen][3]
+    before, _, _, hidden = SCREENS["autograd" if screen != "autograd" else "builder"]
+    app.press(before)
+    app.wait_for(hidden)
+    if SCREENS[screen][way].startswith("F"):
+        app.click_on(SCREENS[screen][way])
+    else:
+        app.press(SCREENS[screen][way])
+    app.wait(lambda text: shown in text and hidden not in text, f"{screen} by {SCREENS[screen][way]}")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_has_its_key(app: Terminal, screen: str) -> None:
+    assert_it_leads_there(app, screen, 0)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_key_has_a_twin(app: Terminal, screen: str) -> None:
+    assert_it_leads_there(app, screen, 1)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_has_a_tab_to_click_on(app: Terminal, screen: str) -> None:
+    assert_it_leads_there(app, screen, 2)
+
+
+def test_a_twin_works_while_code_is_typed(app: Terminal) -> None:
+    app.type("half_a_na")
+    app.wait_for("half_a_na")
+    app.press("alt+3")
+    app.wait_for("leaf tensors")
+    app.press("f2")
+    text = app.wait_for(PROMPT)
+    assert "half_a_na " in text
 
 
 @pytest.mark.parametrize("key", ["f1", "alt+1"])
 def test_help_tells_the_keys_and_closes(app: Terminal, key: str) -> None:
     app.press(key)
-    text = app.wait_for("esc closes")
-    assert "Interrupt the running cell" in text or "Older entries" in text or "older entries" in text
+    app.wait_for("esc closes", "Code input")
     app.press("escape")
     app.wait_gone("esc closes")
 
@@ -86,18 +115,41 @@ def test_a_typed_cell_shows_its_result_and_its_variables(app: Terminal) -> None:
     app.wait_for("ZeroDivisionError")
 
 
+BURSTS = {
+    "cursor left": ("12\x1b[D34", "1342"),
+    "backspace": ("12\x7f34", "134"),
+    "line start": ("12\x01345", "34512"),
+    "delete line": ("12\x1534", "34"),
+}
+"""What a slow line delivers at once, and what has been typed then."""
+
+
+@pytest.mark.parametrize("case", BURSTS)
+def test_keys_that_come_at_once_keep_their_order(app: Terminal, case: str) -> None:
+    burst, typed = BURSTS[case]
+    app.type(burst)
+    app.wait(lambda text: f"│ {typed} " in text, f"{typed} in the input", timeout_s=10)
+
+
+def test_cells_typed_ahead_run_in_order_and_are_numbered(app: Terminal) -> None:
+    app.type("10 + 1\r20 + 2\r30 + 3\r")
+    text = app.wait(lambda text: all(f"]: {result}" in text for result in (11, 22, 33)), "the results")
+    assert text.index("]: 11") < text.index("]: 22") < text.index("]: 33")
+    app.wait_for("● idle")
+    app.wait_gone("In [*]", timeout_s=10)
+
+
 def test_output_is_streamed_while_a_cell_runs(app: Terminal, home: Home) -> None:
-    gate = home.folder / "printed"
-    app.enter(f"import os; print('be' + 'fore')\nwhile not os.path.exists('{gate}'): pass\n".split("\n")[0])
-    app.wait_for("before")
-    app.enter(f"print('str' + 'eamed'); [0 for _ in iter(lambda: os.path.exists('{gate}'), True)]; 40 + 2")
-    app.wait_for("streamed", "◉ busy")
-    gate.touch()
+    app.enter("import os; there = os.path.exists")
+    app.enter("print('wait' + 'ing'); any(iter(lambda: there('go'), True)); 40 + 2")
+    app.wait_for("waiting", "◉ busy")
+    (home.work / "go").touch()
     app.wait_for("42", "● idle")
 
 
 def test_ctrl_c_interrupts_an_endless_loop(app: Terminal) -> None:
     app.enter("while True: pass")
+    app.press("enter")
     app.wait_for("◉ busy")
     app.press("ctrl+c")
     app.wait_for("KeyboardInterrupt", "● idle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,47 @@ def test_the_command_line_loads_the_app_only_to_open_it() -> None:
     loaded = modules_after_importing("tui.cli", submodules=False)
     assert "typer" in loaded
     assert {"textual", "numpy", "torch"} & loaded == set()
+
+
+FIRST_FRAME = """
+import asyncio, sys
+from tui.client.session import KernelSession
+from screens.autograd import AutogradScreen
+from screens.builder import BuilderScreen
+from screens.tensors import TensorsScreen
+from screens.training import TrainingScreen
+from tui.app import TorchTUI
+import tui.wiring
+
+session = KernelSession()
+modes = ("tensors", "autograd", "builder", "training")
+training = TrainingScreen(session, modes, entries=lambda: ([], []), spec_for=None)
+makers = {
+    "tensors": lambda: TensorsScreen(session, modes),
+    "autograd": lambda: AutogradScreen(session, modes),
+    "builder": lambda: BuilderScreen(session, modes),
+    "training": lambda: training,
+}
+
+async def paint():
+    app = TorchTUI(session, makers, first=sys.argv[1])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+        assert "Tensors" in rows[0], rows
+        print("\\n".join(sys.modules))
+
+asyncio.run(paint())
+"""
+
+
+@pytest.mark.parametrize("first", ["tensors", "training"])
+def test_the_first_frame_is_painted_without_what_is_slow_to_load(first: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_FRAME, first], cwd=ROOT, env={**os.environ, "TORCHTUI_HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded = roots(set(done.stdout.split()))
+    assert {"textual", "screens"} <= loaded
+    assert loaded & {"torch", "numpy", "plotext", "jupyter_client", "ipykernel", "zmq", "IPython"} == set()

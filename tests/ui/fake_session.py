@@ -23,7 +23,16 @@ from screens.training import TrainingScreen
 from tui.app import TorchTUI
 from tui.client.errors import KernelDied
 from tui.client.launch import KernelProcess
-from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed, CellStarted, EventHeard, KernelEnded, KernelState
+from tui.client.news import (
+    CellEnded,
+    CellFailed,
+    CellPrinted,
+    CellShowed,
+    CellStarted,
+    EventHeard,
+    KernelEnded,
+    KernelState,
+)
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
 from tui.protocol.messages import (
@@ -48,7 +57,15 @@ R = TypeVar("R")
 Message = dict[str, Any]
 
 STATUS = KernelStatus(
-    1, 4242, "3.11.7", "/usr/bin/python3", "/home/ada", "ready", torch="2.13.0", device="cpu", rss_bytes=250_000_000
+    1,
+    4242,
+    "3.11.7",
+    "/usr/bin/python3",
+    "/home/ada",
+    "ready",
+    torch="2.13.0",
+    device="cpu",
+    rss_bytes=250_000_000,
 )
 ALL_MODES = ("tensors", "autograd", "builder", "training")
 PATIENCE_S = 10.0
@@ -156,7 +173,9 @@ class FakeSession(KernelSession):
         """The kernel tells something unasked."""
         self.tell(EventHeard(Event(kind, detail)))  # type: ignore[arg-type]
 
-    def die(self, reason: str = "the kernel was killed by SIGKILL", *log_tail: str, expected: bool = False) -> None:
+    def die(
+        self, reason: str = "the kernel was killed by SIGKILL", *log_tail: str, expected: bool = False
+    ) -> None:
         """The kernel's process ends, and with it the cells that were sent."""
         self.ended = KernelEnded(reason, log_tail, expected)
         self._set_state("dead")
@@ -166,7 +185,13 @@ class FakeSession(KernelSession):
         self._open_cells.clear()
 
     def cell(
-        self, code: str, *, prints: str = "", value: str = "", error: tuple[str, str] | None = None, ends: bool = True
+        self,
+        code: str,
+        *,
+        prints: str = "",
+        value: str = "",
+        error: tuple[str, str] | None = None,
+        ends: bool = True,
     ) -> str:
         """Send a cell and tell its whole life; with `ends` False it goes on."""
         self.run_cell(code)
@@ -250,7 +275,9 @@ def make_app(
     shelf = shelf or Shelf()
     modes = ALL_MODES if session is not None else ("training",)
     makers: dict[str, Callable[[], Any]] = {
-        "training": lambda: TrainingScreen(session, modes, entries=shelf.entries, spec_for=shelf.plan, folder=folder)
+        "training": lambda: TrainingScreen(
+            session, modes, entries=shelf.entries, spec_for=shelf.plan, folder=folder
+        )
     }
     if session is not None:
         makers |= {
@@ -288,7 +315,10 @@ async def until(pilot: Pilot[int], holds: Callable[[], object], *, timeout_s: fl
 
 def screen_rows(app: App[int]) -> list[str]:
     """The rows of the terminal as they are painted, without trailing blanks."""
-    return ["".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()]
+    return [
+        "".join(segment.text for segment in strip).rstrip()
+        for strip in app.screen._compositor.render_strips()
+    ]
 
 
 def screen_text(app: App[int]) -> str:

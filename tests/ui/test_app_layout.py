@@ -10,12 +10,35 @@ from textual.app import App
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 from screens.base import SMALLEST
-from tests.ui.fake_session import ALL_MODES, STATUS, FakeSession, NotedApp, make_app, opened, screen_rows, screen_text, shown, until
+from tests.ui.fake_session import (
+    ALL_MODES,
+    STATUS,
+    FakeSession,
+    NotedApp,
+    make_app,
+    opened,
+    screen_rows,
+    screen_text,
+    shown,
+    until,
+)
 from tests.ui.written_runs import finished_run
-from tui.protocol.messages import CudaMemory, LeafTable, ListLeaves, ListModules, ListVariables, ModuleTree, VariableTable
-from tui.protocol.messages import Leaf, ModuleRow, RunState, Variable
+from tui.protocol.messages import (
+    CudaMemory,
+    Leaf,
+    LeafTable,
+    ListLeaves,
+    ListModules,
+    ListVariables,
+    ModuleRow,
+    ModuleTree,
+    RunState,
+    Variable,
+    VariableTable,
+)
 from tui.widgets.chart import Chart
 from tui.widgets.code_input import CodeInput
 from tui.widgets.mode_tabs import ModeTabs
@@ -23,7 +46,9 @@ from tui.widgets.record_table import RecordTable
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.transcript import Transcript
 
-SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), SMALLEST, (250, 70)], ids=lambda size: "{}x{}".format(*size))
+SIZES = pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), SMALLEST, (250, 70)], ids=lambda size: "{}x{}".format(*size)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +70,10 @@ def full_session() -> FakeSession:
         {"cuda:0": 6 * 10**10},
     )  # fmt: skip
     session.answers[ListLeaves] = LeafTable(
-        tuple(Leaf(name, (32, 3, 224, 224), "float32", "cuda:0", True, True, 1.0, 1.0, verdict="v" * 90) for name in names)
+        tuple(
+            Leaf(name, (32, 3, 224, 224), "float32", "cuda:0", True, True, 1.0, 1.0, verdict="v" * 90)
+            for name in names
+        )
     )
     session.answers[ListModules] = ModuleTree(
         tuple(ModuleRow(name, "Sequential", 0, "s" * 50, ("weight (10, 64)",), 650, 0, 0) for name in names)
@@ -58,13 +86,13 @@ def off_screen(app: App[int]) -> list[str]:
     return [
         f"{widget!r} {widget.region}"
         for widget in app.screen.walk_children(Widget)
-        if shown(widget) and widget.region.area and widget.region not in app.screen.region
+        if shown(widget) and widget.region.area and not app.screen.region.contains_region(widget.region)
         and not isinstance(widget, ScrollBar)
         and not any(isinstance(node, Footer) for node in widget.ancestors)
     ]  # fmt: skip
 
 
-async def open_mode(tmp_path: Path, mode: str) -> NotedApp:
+def open_mode(tmp_path: Path, mode: str) -> NotedApp:
     folder = finished_run(tmp_path).folder if mode == "training" else None
     return make_app(full_session(), first=mode, folder=folder)
 
@@ -74,7 +102,7 @@ async def open_mode(tmp_path: Path, mode: str) -> NotedApp:
 async def test_nothing_is_off_the_screen_and_all_parts_have_room(
     tmp_path: Path, mode: str, size: tuple[int, int]
 ) -> None:
-    app = await open_mode(tmp_path, mode)
+    app = open_mode(tmp_path, mode)
     async with opened(app, size) as pilot:
         if mode == "training":
             await until(pilot, lambda: "100/100" in screen_text(app))
@@ -86,7 +114,8 @@ async def test_nothing_is_off_the_screen_and_all_parts_have_room(
         parts: dict[str, tuple[type[Widget], ...]] = {
             "tensors": (Transcript, CodeInput, RecordTable), "training": (Chart,),
         }  # fmt: skip
-        for kind in (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,))):
+        kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
+        for kind in kinds:
             for widget in app.screen.query(kind):
                 assert widget.region.height >= 1, kind
                 assert widget.region.width >= 10, kind
@@ -96,20 +125,21 @@ async def test_nothing_is_off_the_screen_and_all_parts_have_room(
         assert "idle" in bar.render_line(0).text
 
 
-@pytest.mark.parametrize("mode", ALL_MODES)
+@pytest.mark.parametrize("mode", [*ALL_MODES, "picker"])
 async def test_the_footers_keys_are_all_to_be_seen_at_80_columns(tmp_path: Path, mode: str) -> None:
-    async with opened(await open_mode(tmp_path, mode), (80, 24)) as pilot:
+    app = make_app(FakeSession(), first="training") if mode == "picker" else open_mode(tmp_path, mode)
+    async with opened(app, (80, 24)) as pilot:
         footer = pilot.app.screen.query_one(Footer)
         await until(pilot, lambda: footer.children)
         await pilot.pause()
-        assert [key for key in footer.children if key.region.right > 80] == []
+        assert [str(key.render()) for key in footer.query(FooterKey) if key.region.right > 80] == []
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
 async def test_in_a_tiny_terminal_there_is_a_plain_notice_and_it_goes_when_there_is_room(
     tmp_path: Path, mode: str
 ) -> None:
-    app = await open_mode(tmp_path, mode)
+    app = open_mode(tmp_path, mode)
     async with opened(app, (40, 10)) as pilot:
         body = app.screen.query_one("#body")
         await until(pilot, lambda: "40x10" in screen_text(app))
@@ -119,9 +149,16 @@ async def test_in_a_tiny_terminal_there_is_a_plain_notice_and_it_goes_when_there
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: shown(body) and "40x10" not in screen_text(app))
         assert off_screen(app) == []
-        for size in (SMALLEST[0] - 1, 40), (120, SMALLEST[1] - 1), (1, 1):
+        for size in (SMALLEST[0] - 1, 40), (1, 1):
             await pilot.resize_terminal(*size)
             await until(pilot, lambda: not shown(body))
+
+
+async def test_too_few_rows_are_noticed_as_too_few_columns_are() -> None:
+    app = make_app(FakeSession())
+    async with opened(app, (120, SMALLEST[1] - 1)) as pilot:
+        await until(pilot, lambda: "{}x{}".format(*SMALLEST) in screen_text(app), timeout_s=2.0)
+        assert not shown(app.screen.query_one("#body"))
 
 
 async def test_cells_go_on_in_a_terminal_without_room() -> None:
@@ -133,7 +170,7 @@ async def test_cells_go_on_in_a_terminal_without_room() -> None:
 
 
 async def test_the_charts_follow_the_size_while_it_changes(tmp_path: Path) -> None:
-    app = await open_mode(tmp_path, "training")
+    app = open_mode(tmp_path, "training")
     async with opened(app, (120, 40)) as pilot:
         await until(pilot, lambda: "100/100" in screen_text(app))
         for size in ((80, 24), (200, 60), (60, 16), (120, 40)):

@@ -82,7 +82,9 @@ async def test_the_session_is_brought_up_and_its_status_followed(monkeypatch: py
 
 
 @pytest.mark.parametrize(("button", "exit_code"), [("quit", 1), ("stay", None)])
-async def test_a_kernel_that_does_not_come_up_is_told_with_the_reason(button: str, exit_code: int | None) -> None:
+async def test_a_kernel_that_does_not_come_up_is_told_with_the_reason(
+    button: str, exit_code: int | None
+) -> None:
     session = FakeSession("starting")
     failure = LaunchError("no ipykernel [/foo]: pip install ipykernel")
     app = make_app(session, connect=connecting(session, failure))
@@ -178,7 +180,9 @@ async def test_with_nothing_to_lose_ctrl_q_ends_the_kernel_and_the_app() -> None
 
 @pytest.mark.parametrize("status", ["running", "paused"])
 @pytest.mark.parametrize(("button", "calls"), [("detach", ["close"]), ("stop", ["shutdown"]), ("cancel", [])])
-async def test_with_a_run_in_progress_it_asks(tmp_path: Path, status: str, button: str, calls: list[str]) -> None:
+async def test_with_a_run_in_progress_it_asks(
+    tmp_path: Path, status: str, button: str, calls: list[str]
+) -> None:
     session = FakeSession()
     app = make_app(session)
     async with opened(app) as pilot:

@@ -25,7 +25,7 @@ from tui.protocol.messages import (
     Variable,
     VariableTable,
 )
-from tui.widgets.chart import Chart
+from tui.widgets.chart import Chart, ChartData
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.picker import PresetEntry, RunEntry
 from tui.widgets.transcript import Transcript
@@ -66,16 +66,22 @@ async def test_tensors(size: tuple[int, int]) -> None:
         (
             Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseLossBackward0", 4, "1",
                      "0.4713 MseLossBackward0", True),
-            Variable("model", "module", "Sequential", grad="requires_grad", size_bytes=10_536, summary="2,634 parameters"),
-            Variable("x", "tensor", "Tensor", (32, 64), "float32", "cpu", "", "", 8192, "2", "x∈[-3.1, 3.4] μ=0.01 σ=1.0"),
+            Variable("model", "module", "Sequential", grad="requires_grad", size_bytes=10_536,
+                     summary="2,634 parameters"),
+            Variable("x", "tensor", "Tensor", (32, 64), "float32", "cpu", "", "", 8192, "2",
+                     "x∈[-3.1, 3.4] μ=0.01 σ=1.0"),
         ),
         {"cpu": 18_732},
     )  # fmt: skip
     async with opened(make_app(session), size) as pilot:
         session.cell("x = torch.randn(32, 64)")
         session.cell("for n in range(3):\n    print(n)", prints="0\n1\n2\n")
-        session.cell("loss = F.mse_loss(model(x), y)\nloss", value="tensor(0.4713, grad_fn=<MseLossBackward0>)")
-        session.cell("x @ x", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (32x64 and 32x64)"))
+        session.cell(
+            "loss = F.mse_loss(model(x), y)\nloss", value="tensor(0.4713, grad_fn=<MseLossBackward0>)"
+        )
+        session.cell(
+            "x @ x", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (32x64 and 32x64)")
+        )
         transcript, table = pilot.app.screen.query_one(Transcript), pilot.app.screen.query_one(RecordTable)
         await until(pilot, lambda: "RuntimeError" in transcript.text and table.row_count == 3)
         await pilot.pause()
@@ -87,9 +93,39 @@ async def test_autograd(size: tuple[int, int]) -> None:
     session = FakeSession()
     session.answers[ListLeaves] = LeafTable(
         (
-            Leaf("w", (3,), "float32", "cpu", False, True, 1.732, 0.25, verdict="holds the gradient of 1 backward"),
-            Leaf("model[0].weight", (32, 64), "float32", "cpu", True, True, 3.27, None, verdict="no backward has reached it"),
-            Leaf("model[0].bias", (32,), "float32", "cpu", True, False, 0.41, None, verdict="requires_grad is False"),
+            Leaf(
+                "w",
+                (3,),
+                "float32",
+                "cpu",
+                False,
+                True,
+                1.732,
+                0.25,
+                verdict="holds the gradient of 1 backward",
+            ),
+            Leaf(
+                "model[0].weight",
+                (32, 64),
+                "float32",
+                "cpu",
+                True,
+                True,
+                3.27,
+                None,
+                verdict="no backward has reached it",
+            ),
+            Leaf(
+                "model[0].bias",
+                (32,),
+                "float32",
+                "cpu",
+                True,
+                False,
+                0.41,
+                None,
+                verdict="requires_grad is False",
+            ),
         )
     )
     async with opened(make_app(session, first="autograd"), size) as pilot:
@@ -104,9 +140,27 @@ async def test_builder(size: tuple[int, int]) -> None:
     session.answers[ListModules] = ModuleTree(
         (
             ModuleRow("model", "Sequential", 0, "", (), 2410, 0, 0),
-            ModuleRow("model[0]", "Linear", 1, "in_features=64, out_features=32", ("weight (32, 64)", "bias (32,)"), 2080, 0, 0),
+            ModuleRow(
+                "model[0]",
+                "Linear",
+                1,
+                "in_features=64, out_features=32",
+                ("weight (32, 64)", "bias (32,)"),
+                2080,
+                0,
+                0,
+            ),
             ModuleRow("model[1]", "ReLU", 1, "", (), 0, 0, 0),
-            ModuleRow("model[2]", "Linear", 1, "in_features=32, out_features=10", ("weight (10, 32)", "bias (10,)"), 330, 0, 0),
+            ModuleRow(
+                "model[2]",
+                "Linear",
+                1,
+                "in_features=32, out_features=10",
+                ("weight (10, 32)", "bias (10,)"),
+                330,
+                0,
+                0,
+            ),
         )
     )
     async with opened(make_app(session, first="builder"), size) as pilot:
@@ -119,7 +173,11 @@ async def test_builder(size: tuple[int, int]) -> None:
 async def test_training_picker(size: tuple[int, int]) -> None:
     shelf = Shelf(
         [
-            PresetEntry(Path("/p/digits_cnn.py"), "digits_cnn", "Handwritten digits with a small convolutional network."),
+            PresetEntry(
+                Path("/p/digits_cnn.py"),
+                "digits_cnn",
+                "Handwritten digits with a small convolutional network.",
+            ),
             PresetEntry(Path("/p/mine.py"), "mine", "mine.py:3: has no model", usable=False),
         ],
         [
@@ -139,6 +197,14 @@ async def test_training_run(tmp_path: Path, size: tuple[int, int]) -> None:
     async with opened(make_app(FakeSession(), first="training", folder=run.folder), size) as pilot:
         charts = list(pilot.app.screen.query(Chart))
         await until(pilot, lambda: all(len(chart.data.curves) > 0 for chart in charts))
-        await until(pilot, lambda: "epoch 4 of 4" in screen_text(pilot.app) and "grad_norm" in screen_text(pilot.app))
+        await until(
+            pilot, lambda: "epoch 4 of 4" in screen_text(pilot.app) and "grad_norm" in screen_text(pilot.app)
+        )
+        for chart in charts:  # drawn afresh: the axes remember what they showed before
+            data = chart.data
+            chart.show(ChartData(""))
+            await pilot.pause()
+            chart.show(data)
+            await until(pilot, lambda chart=chart, data=data: data.title in chart.render_line(0).text)  # type: ignore[misc]
         await pilot.pause()
         compare(pilot, "training-run", size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,8 @@ LOSS = Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseL
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
-    yield
 
 
 def parts(pilot: Pilot[int]) -> tuple[Transcript, CodeInput, RecordTable]:
@@ -345,7 +343,9 @@ async def test_pages_scroll_the_output_from_the_input() -> None:
         transcript, code_input, _ = parts(pilot)
         cell = session.cell("flood()", ends=False)
         session.tell(CellPrinted(cell, "stdout", "".join(f"line {n}\n" for n in range(200))))
-        await until(pilot, lambda: transcript.max_scroll_y > 100 and transcript.scroll_y == transcript.max_scroll_y)
+        await until(
+            pilot, lambda: transcript.max_scroll_y > 100 and transcript.scroll_y == transcript.max_scroll_y
+        )
         await pilot.press("pageup")
         await until(pilot, lambda: transcript.scroll_y < transcript.max_scroll_y)
         await pilot.press("pagedown")

@@ -82,12 +82,21 @@ async def test_presets_and_runs_are_listed_and_enter_trains(tmp_path: Path) -> N
         presets, runs = screen_of(pilot).query(RecordTable)
         await until(pilot, lambda: presets.row_count == 2 and runs.row_count == 1)
         text = screen_text(pilot.app)
-        for expected in ("digits_cnn", "Handwritten digits", "[/foo] has no model", "mine", "finished", "epoch 4/4"):
+        for expected in (
+            "digits_cnn",
+            "Handwritten digits",
+            "[/foo] has no model",
+            "mine",
+            "finished",
+            "epoch 4/4",
+        ):
             assert expected in text
         assert presets.has_focus
         await pilot.press("enter")
         await until(pilot, lambda: session.of(StartRun))
-        assert session.of(StartRun) == [StartRun(RunSpec("/presets/digits_cnn.py", "/nowhere/runs", "digits_cnn"))]
+        assert session.of(StartRun) == [
+            StartRun(RunSpec("/presets/digits_cnn.py", "/nowhere/runs", "digits_cnn"))
+        ]
         assert shelf.planned == [PRESETS[0].path]
 
 
@@ -172,7 +181,10 @@ async def test_a_finished_run_is_shown_whole(tmp_path: Path) -> None:
     async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
         await until(pilot, lambda: points(pilot) > 300)
         assert titles(pilot) == ["loss", "accuracy", "lr", "grad_norm"]
-        assert [(curve.role, len(curve.points)) for curve in charts(pilot)[0].data.curves] == [("train", 100), ("val", 4)]
+        assert [(curve.role, len(curve.points)) for curve in charts(pilot)[0].data.curves] == [
+            ("train", 100),
+            ("val", 4),
+        ]
         for expected in ("digits", "finished", "epoch 4/4", "100/100", "1:23", "12,345", "seed 3"):
             assert expected in header(pilot)
         await until(pilot, lambda: "epoch 4 of 4" in screen_text(pilot.app))
@@ -223,7 +235,7 @@ async def test_damage_is_told_and_does_no_harm(tmp_path: Path, damage: str) -> N
         if damage == "gone":
             shutil.rmtree(run.folder)
         told = {"record": "run.json", "events": "tfevents", "gone": "run.json"}[damage]
-        await until(pilot, lambda: told in header(pilot))
+        await until(pilot, lambda: told in header(pilot), timeout_s=3.0)
         assert points(pilot) > 300
         assert pilot.app.is_running
 
@@ -294,7 +306,9 @@ async def test_the_log_can_be_had_tall(tmp_path: Path) -> None:
         await until(pilot, lambda: log.size.height == short)
 
 
-async def test_nothing_is_painted_while_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_painted_while_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = WrittenRun(tmp_path, replace(LIVE, status="paused"))
     run.add("train/loss", ((step, 1 / step) for step in range(1, 31)))
     async with opened(make_app(FakeSession(), first="training", folder=run.folder)) as pilot:
@@ -382,7 +396,10 @@ async def test_the_keys_are_greyed_once_the_run_has_ended(tmp_path: Path) -> Non
 
 
 async def test_the_screen_stays_on_what_was_chosen_while_the_own_run_goes_on(tmp_path: Path) -> None:
-    own, other = WrittenRun(tmp_path, LIVE, name="own"), WrittenRun(tmp_path, replace(LIVE, name="other"), name="other")
+    own, other = (
+        WrittenRun(tmp_path, LIVE, name="own"),
+        WrittenRun(tmp_path, replace(LIVE, name="other"), name="other"),
+    )
     session = FakeSession()
     async with opened(make_app(session, first="training")) as pilot:
         await session.train(own.folder)

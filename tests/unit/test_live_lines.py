@@ -106,7 +106,7 @@ def test_a_resize_lays_out_anew(lines: Lines) -> None:
 def test_foreign_text_commands_nothing_and_takes_one_line(lines: Lines, nasty: str) -> None:
     lines.paints(nasty)
     assert all(character.isprintable() for character in lines.text(0))
-    assert len([cell for cell in lines._lines[0].cells]) == 40
+    assert len(lines._lines[0].cells) == 40
 
 
 TEXT = st.text(st.sampled_from("ab日 \u0301é"), max_size=20)

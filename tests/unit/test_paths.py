@@ -14,9 +14,16 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_everything_is_kept_under_the_home_that_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_kept_under_the_home_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
-    places = (paths.runs_dir(), paths.sessions_dir(), paths.history_file(), paths.config_home() / "config.toml")
+    places = (
+        paths.runs_dir(),
+        paths.sessions_dir(),
+        paths.history_file(),
+        paths.config_home() / "config.toml",
+    )
     for place in places:
         assert place.is_relative_to(tmp_path / "home")
     assert len(set(places)) == 4

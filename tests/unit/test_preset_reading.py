@@ -69,8 +69,15 @@ def test_knobs_are_the_annotated_plain_values_with_their_comments(tmp_path: Path
 
 
 def test_contract_functions_may_be_imported_or_assigned(tmp_path: Path) -> None:
-    source = "from lib import data\nfrom torch.nn import MSELoss as loss\nmodel = object\ndef optimizer(p): ...\n"
-    assert read(tmp_path, source + "def helper(): ...\n").functions == {"data": 1, "loss": 2, "model": 3, "optimizer": 4}
+    source = (
+        "from lib import data\nfrom torch.nn import MSELoss as loss\nmodel = object\ndef optimizer(p): ...\n"
+    )
+    assert read(tmp_path, source + "def helper(): ...\n").functions == {
+        "data": 1,
+        "loss": 2,
+        "model": 3,
+        "optimizer": 4,
+    }
 
 
 @pytest.mark.parametrize("name", ["data", "model", "loss", "optimizer"])
@@ -101,7 +108,9 @@ def test_a_syntax_error_has_its_line(tmp_path: Path) -> None:
         ("lr: float = None", "annotated float"),
     ],
 )
-def test_a_knob_that_is_not_what_it_says_is_refused_with_its_line(tmp_path: Path, knob: str, says: str) -> None:
+def test_a_knob_that_is_not_what_it_says_is_refused_with_its_line(
+    tmp_path: Path, knob: str, says: str
+) -> None:
     error = error_of(written(tmp_path, f'"""T."""\n{knob}\n{FUNCTIONS}'))
     assert error.line == 2
     assert says in str(error)
@@ -161,7 +170,11 @@ def test_a_value_of_the_wrong_type_is_refused_with_what_would_fit(kind: str, tex
 
 def test_settings_are_read_against_the_knobs(tmp_path: Path) -> None:
     info = read(tmp_path, "epochs: int = 10\nlr: float = 0.1\nnote: str = ''\n" + FUNCTIONS)
-    assert parse_settings(info, ["epochs=3", " lr =1e-2", "note=a=b"]) == {"epochs": 3, "lr": 0.01, "note": "a=b"}
+    assert parse_settings(info, ["epochs=3", " lr =1e-2", "note=a=b"]) == {
+        "epochs": 3,
+        "lr": 0.01,
+        "note": "a=b",
+    }
     assert parse_settings(info, ["lr=1", "lr=2"]) == {"lr": 2.0}
     with pytest.raises(PresetError, match="did you mean 'epochs'"):
         parse_settings(info, ["epoch=3"])
@@ -186,7 +199,7 @@ def test_earlier_folders_shadow_later_ones_and_private_files_are_left_out(tmp_pa
     assert preset_files(folders) == [mine / "b.py", ours / "a.py"]
     assert find_preset("b", folders) == mine / "b.py"
     assert find_preset(str(ours / "b.py"), folders) == ours / "b.py"
-    with pytest.raises(PresetError, match="'c'.*there are b, a"):
+    with pytest.raises(PresetError, match=r"'c'.*there are b, a"):
         find_preset("c", folders)
     with pytest.raises(PresetError, match="no file"):
         find_preset(str(ours / "c.py"), folders)

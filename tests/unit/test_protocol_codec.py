@@ -29,7 +29,7 @@ from tui.protocol.messages import (
     VariableTable,
     request_types,
 )
-from tui.protocol.run import GitState, RunError, RunInfo, RunSpec
+from tui.protocol.run import GitState, KnobValue, RunError, RunInfo, RunSpec
 
 SCALARS: dict[object, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8),
@@ -50,7 +50,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     if kind in SCALARS:
         return SCALARS[kind]
     origin, inner = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return st.builds(kind, **{field.name: values_of(hints[field.name]) for field in fields(kind)})
     if origin is Literal:
@@ -79,12 +79,10 @@ def test_every_dataclass_comes_back_as_it_went(value: object) -> None:
 
 def test_every_request_and_its_reply_can_be_made_from_their_json() -> None:
     assert {"GetStatus", "ListVariables", "StartRun", "ControlRun", "Shutdown"} <= set(request_types())
-    for name, kind in request_types().items():
-        assert is_dataclass(kind), name
-        assert is_dataclass(kind.reply_type()), name
+    for kind in request_types().values():
         for side in (kind, kind.reply_type()):
-            for field, hint in get_type_hints(side).items():
-                assert values_of(hint) is not None, field
+            example = values_of(side).example()
+            assert repr(crossed(example)) == repr(example)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1, -0.0, 5e-324])
@@ -101,7 +99,7 @@ def test_a_knob_that_is_not_finite_is_still_a_number(value: float) -> None:
 
 
 def test_knobs_keep_their_types() -> None:
-    knobs = {"a": True, "b": 1, "c": 1.0, "d": "1", "e": "nan", "f": "true"}
+    knobs: dict[str, KnobValue] = {"a": True, "b": 1, "c": 1.0, "d": "1", "e": "nan", "f": "true"}
     back = crossed(RunSpec("/p.py", "/runs", knobs=knobs)).knobs
     assert {name: (type(value), value) for name, value in back.items()} == {
         name: (type(value), value) for name, value in knobs.items()

@@ -112,9 +112,9 @@ def test_a_session_is_found_by_id_or_its_beginning_or_as_the_newest() -> None:
     assert find_session(None) == second
     assert find_session("ab1234") == first
     assert find_session("ab1") == first
-    with pytest.raises(NoSuchSession, match="several.*ab5678, ab1234"):
+    with pytest.raises(NoSuchSession, match=r"several.*ab5678, ab1234"):
         find_session("ab")
-    with pytest.raises(NoSuchSession, match="'zz'.*ab5678, ab1234"):
+    with pytest.raises(NoSuchSession, match=r"'zz'.*ab5678, ab1234"):
         find_session("zz")
     with pytest.raises(NoSuchSession, match="did you mean 'ab1234'"):
         find_session("ab1243")

@@ -13,7 +13,10 @@ STATUS = KernelStatus(
     1, 42, "3.11.7", "/usr/bin/python", "/", "ready", torch="2.13.0", device="cpu", rss_bytes=253_400_000
 )
 CUDA = replace(
-    STATUS, device="cuda:0", device_name="NVIDIA H200", cuda=CudaMemory(2 * 10**9, 3 * 10**9, 100 * 10**9, 141 * 10**9)
+    STATUS,
+    device="cuda:0",
+    device_name="NVIDIA H200",
+    cuda=CudaMemory(2 * 10**9, 3 * 10**9, 100 * 10**9, 141 * 10**9),
 )
 RUN = RunState("r", "/runs/r", "paused", 1, 20)
 
@@ -53,7 +56,10 @@ def test_torch_on_its_way_or_missing_is_said_and_never_left_out() -> None:
 
 
 def test_small_changes_of_memory_are_not_worth_a_repaint() -> None:
-    fields = {tuple(status_fields("s", "idle", replace(STATUS, rss_bytes=253_400_000 + n))) for n in range(0, 10**6, 10**5)}
+    fields = {
+        tuple(status_fields("s", "idle", replace(STATUS, rss_bytes=253_400_000 + n)))
+        for n in range(0, 10**6, 10**5)
+    }
     assert len(fields) == 1
     assert status_fields("s", "idle", replace(STATUS, rss_bytes=300_000_000)) not in [list(f) for f in fields]
 
@@ -65,7 +71,9 @@ def test_in_a_narrow_terminal_state_device_and_run_outlive_the_rest() -> None:
     assert "reserved" not in said
 
 
-FIELDS = st.lists(st.tuples(st.text("abc", min_size=1, max_size=20), st.integers(0, 4)), min_size=1, max_size=8)
+FIELDS = st.lists(
+    st.tuples(st.text("abc", min_size=1, max_size=20), st.integers(0, 4)), min_size=1, max_size=8
+)
 
 
 @given(FIELDS, st.integers(0, 120))

@@ -27,7 +27,16 @@ def loss(): ...
 def optimizer(parameters): ...
 """
 INFO = RunInfo(
-    "20260101-mine-0001", "mine", "stopped", "mine", {}, "cuda:0", 0, "2026-01-01T00:00:00+00:00", 1, "elsewhere"
+    "20260101-mine-0001",
+    "mine",
+    "stopped",
+    "mine",
+    {},
+    "cuda:0",
+    0,
+    "2026-01-01T00:00:00+00:00",
+    1,
+    "elsewhere",
 )
 
 
@@ -120,7 +129,9 @@ def test_where_its_preset_is_gone_the_copy_it_kept_is_used(preset: Path) -> None
 
 
 def test_a_run_in_progress_is_not_resumed() -> None:
-    kept_run(replace(INFO, status="paused", pid=os.getpid(), host=socket.gethostname(), started_at="2999-01-01"))
+    kept_run(
+        replace(INFO, status="paused", pid=os.getpid(), host=socket.gethostname(), started_at="2999-01-01")
+    )
     with pytest.raises(PresetError, match="torchtui attach"):
         plan_run(None, resume="mine")
 

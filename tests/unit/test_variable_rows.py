@@ -21,11 +21,17 @@ from tui.widgets.variable_rows import (
     variable_totals,
 )
 
-W = Variable("w", "tensor", "Tensor", (2, 3), "float32", "cpu", "leaf+grad", "", 24, "1", "x∈[-1, 1] μ=0", True)
+W = Variable(
+    "w", "tensor", "Tensor", (2, 3), "float32", "cpu", "leaf+grad", "", 24, "1", "x∈[-1, 1] μ=0", True
+)
 MODEL = Variable("model", "module", "Sequential", None, "", "", "requires_grad", summary="650 parameters")
 LOSS = Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseLossBackward0", 4)
-LEAF = Leaf("model.fc.weight", (10, 64), "float32", "cpu", True, True, 2.5, 0.125, verdict="sum of 1 backward")
-FC = ModuleRow("model[0]", "Linear", 1, "in_features=64, out_features=10", ("weight (10, 64)", "bias (10,)"), 650, 0, 0)
+LEAF = Leaf(
+    "model.fc.weight", (10, 64), "float32", "cpu", True, True, 2.5, 0.125, verdict="sum of 1 backward"
+)
+FC = ModuleRow(
+    "model[0]", "Linear", 1, "in_features=64, out_features=10", ("weight (10, 64)", "bias (10,)"), 650, 0, 0
+)
 
 NASTY = "[/foo][bold]x\x1b]0;t\x07\x1b[2J\u202e\n\x00y[mean]"
 COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -64,7 +70,10 @@ def test_devices_are_worth_a_word_only_where_there_are_several() -> None:
 
 
 def test_the_detail_says_what_the_row_cannot() -> None:
-    assert variable_detail(LOSS).splitlines()[:2] == ["loss: Tensor () float32 cpu 4 B", "made by MseLossBackward0"]
+    assert variable_detail(LOSS).splitlines()[:2] == [
+        "loss: Tensor () float32 cpu 4 B",
+        "made by MseLossBackward0",
+    ]
     assert ".grad" in variable_detail(W)
     assert variable_detail(W).splitlines()[-1] == W.summary
     assert "" not in variable_detail(replace(MODEL, summary="")).splitlines()
@@ -78,11 +87,10 @@ def test_totals_tell_how_many_and_how_much_where() -> None:
 
 
 def test_a_leaf_with_a_gradient_one_without_and_one_that_is_spoilt() -> None:
-    rows = leaf_rows(
-        LeafTable((LEAF, replace(LEAF, name="a", grad_norm=None), replace(LEAF, name="b", grad_norm=math.nan, grad_nonfinite=3),
-                   replace(LEAF, name="c", value_norm=None, grad_norm=math.inf, grad_nonfinite=1))),
-        "#00ff00", "#ff0000",
-    )  # fmt: skip
+    without = replace(LEAF, name="a", grad_norm=None)
+    spoilt = replace(LEAF, name="b", grad_norm=math.nan, grad_nonfinite=3)
+    meta = replace(LEAF, name="c", value_norm=None, grad_norm=math.inf, grad_nonfinite=1)
+    rows = leaf_rows(LeafTable((LEAF, without, spoilt, meta)), "#00ff00", "#ff0000")
     assert all(len(row[1]) == len(LEAF_COLUMNS) for row in rows)
     grads = [row[1][LEAF_COLUMNS.index("|grad|")] for row in rows]
     assert [cell.plain for cell in grads] == ["0.125", "None", "NAN", "INF"]
@@ -119,9 +127,13 @@ def test_modules_are_indented_and_named_by_their_last_part() -> None:
 @pytest.mark.parametrize("nasty", [NASTY, "x" * 100_000, "日本" * 5000, "\ud800"])
 def test_foreign_text_is_one_harmless_line(nasty: str) -> None:
     rows = [
-        *variable_rows(table(replace(W, name=nasty, type_name=nasty, shape=None, dtype=nasty, summary=nasty)), ""),
+        *variable_rows(
+            table(replace(W, name=nasty, type_name=nasty, shape=None, dtype=nasty, summary=nasty)), ""
+        ),
         *leaf_rows(LeafTable((replace(LEAF, name=nasty, dtype=nasty, verdict=nasty),)), "", ""),
-        *module_rows(ModuleTree((replace(FC, path=nasty, class_name=nasty, settings=nasty, parameters=(nasty,)),))),
+        *module_rows(
+            ModuleTree((replace(FC, path=nasty, class_name=nasty, settings=nasty, parameters=(nasty,)),))
+        ),
     ]
     for _, row in rows:
         for cell in row:

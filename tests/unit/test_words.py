@@ -55,7 +55,14 @@ def test_a_duration_read_back_is_right_within_its_last_digit(seconds: float) -> 
 
 @pytest.mark.parametrize(
     ("dimensions", "text"),
-    [(None, ""), ((), "()"), ((3,), "(3,)"), ((32, 1, 8, 8), "(32, 1, 8, 8)"), ((0,), "(0,)"), ((-1, 4), "(?, 4)")],
+    [
+        (None, ""),
+        ((), "()"),
+        ((3,), "(3,)"),
+        ((32, 1, 8, 8), "(32, 1, 8, 8)"),
+        ((0,), "(0,)"),
+        ((-1, 4), "(?, 4)"),
+    ],
 )
 def test_shapes_are_written_as_torch_writes_them(dimensions: tuple[int, ...] | None, text: str) -> None:
     assert words.shape(dimensions) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
@@ -9,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.protocol.messages import KernelStatus
+from tui.widgets.foreign import clean
 from tui.widgets.words import size
 
 DOTS = {"starting": "◌", "idle": "●", "busy": "◉", "dead": "✗"}
@@ -47,7 +49,7 @@ def _steady(size_bytes: int) -> int:
 def fit_fields(fields: list[tuple[str, int]], width: int) -> list[str]:
     """Leave out the least important fields until the rest fits `width` cells."""
     kept = list(fields)
-    while len(kept) > 1 and sum(len(text) + 3 for text, _ in kept) > width:
+    while len(kept) > 1 and sum(cell_len(text) + 3 for text, _ in kept) > width:
         worst = max(importance for _, importance in kept)
         if worst == 0:
             break
@@ -79,7 +81,8 @@ class StatusBar(Widget):
         """Draw the only line."""
         plain = self.rich_style
         segments = [Segment(" ", plain)]
-        for number, text in enumerate(fit_fields(list(self.fields), self.size.width - 1)):
+        fields = [(clean(text), importance) for text, importance in self.fields]
+        for number, text in enumerate(fit_fields(fields, self.size.width - 1)):
             if number:
                 segments.append(Segment(" │ ", plain + Style(dim=True)))
                 segments.append(Segment(text, plain))

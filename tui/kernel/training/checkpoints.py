@@ -14,14 +14,14 @@ class Checkpoints:
     """``last.pt`` and ``best.pt`` of a run.
 
     Writing costs a few milliseconds or many seconds: at the ends of short epochs it is left out while it
-    would take more than four thousandths of the time, and a best state that is small is kept in memory meanwhile.
+    would take more than two thousandths of the time, and a best state that is small is kept in memory meanwhile.
     """
 
     MIN_INTERVAL_S = 10.0
     """Inside an epoch, the least time between two."""
     MAX_INTERVAL_S = 60.0
     """A run that is killed loses no more than this."""
-    SHARE = 0.004
+    SHARE = 0.002
     SMALL_S = 0.05
     """A checkpoint that took no longer to write is small."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
+from tui.kernel.summary import summarize
+from tui.kernel.tensor_stats import tensor_stats
 from tui.kernel.training.batches import batch_size, is_pair, mover
 from tui.kernel.training.experiment import Experiment, Loader
 from tui.kernel.training.randomness import generators_of, preserved_randomness
@@ -83,11 +86,9 @@ def evaluate(
         between: called before each batch; may raise to end the evaluation.
     """
     move, means, model = mover(device), Means(), experiment.model
-    modes = [(module, module.training) for module in model.modules()]
     listener = OutputListener(model) if experiment.step is not None else None
     try:
-        model.eval()
-        with preserved_randomness(device, generators_of([loader])):
+        with leaving_no_trace(model, device, [loader]):
             for raw in loader:
                 between()
                 batch = move(raw)
@@ -97,9 +98,33 @@ def evaluate(
     finally:
         if listener is not None:
             listener.remove()
+    return means.take() or None
+
+
+@contextmanager
+def leaving_no_trace(model: nn.Module, device: torch.device, loaders: Sequence[Loader]) -> Iterator[None]:
+    """Put the model in eval mode; afterwards every module's mode and every random stream is as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        with preserved_randomness(device, generators_of(loaders)):
+            yield
+    finally:
         for module, mode in modes:
             module.training = mode
-    return means.take() or None
+
+
+def preview(experiment: Experiment, device: torch.device) -> str:
+    """Return what the preset's `preview` shows of the model now: its text, or a tensor's shape and statistics.
+
+    Leaves no trace on the training. Raises whatever the preset's function raises.
+    """
+    assert experiment.preview is not None
+    with leaving_no_trace(experiment.model, device, ()), torch.inference_mode():
+        shown = experiment.preview(experiment.model)
+        if isinstance(shown, torch.Tensor):
+            return f"tensor {tuple(shown.shape)} {summarize(shown, tensor_stats(shown))}"
+    return str(shown)
 
 
 class OutputListener:

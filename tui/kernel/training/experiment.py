@@ -140,6 +140,7 @@ class Experiment:
     scheduler: Any | None
     metrics: Callable[[Any, Any], Mapping[str, Any]] | None
     step: Callable[[nn.Module, Any, Any], torch.Tensor] | None
+    preview: Callable[[nn.Module], object] | None
 
     @property
     def loaders(self) -> dict[str, Loader]:
@@ -183,6 +184,7 @@ def build_experiment(module: ExperimentModule, device: torch.device) -> Experime
         scheduler=scheduler,
         metrics=module.function("metrics"),
         step=module.function("step"),
+        preview=module.function("preview"),
     )
 
 

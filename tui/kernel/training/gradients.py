@@ -31,8 +31,8 @@ class GradientSampler:
         size_bytes = sum(p.numel() * p.element_size() for _, p in self._parameters if not _is_lazy(p))
         self.has_update_ratios = size_bytes <= MAX_COPY_BYTES
         self._readback: Readback[Sample] = Readback(device)
-        self._total = Allowance(share=0.001, min_interval_s=0.1)
-        self._detail = Allowance(share=0.0015, min_interval_s=1.0)
+        self._total = Allowance(share=0.0005, min_interval_s=0.2)
+        self._detail = Allowance(share=0.001, min_interval_s=2.0)
         self._before: list[tuple[str, nn.Parameter, torch.Tensor]] | None = None
         self._began_s = 0.0
         self._spent_s = 0.0

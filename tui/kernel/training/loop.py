@@ -10,7 +10,7 @@ import torch
 
 from tui.kernel.training.batches import batch_size, describe, is_pair, mover
 from tui.kernel.training.control import Control
-from tui.kernel.training.evaluation import evaluate
+from tui.kernel.training.evaluation import evaluate, preview
 from tui.kernel.training.experiment import Experiment
 from tui.kernel.training.phases import BACKWARD, DATA, FORWARD, OPTIMIZER
 from tui.kernel.training.progress import Progress
@@ -49,6 +49,9 @@ class LoopEvents(Protocol):
 
     def tested(self, test: dict[str, float]) -> None:
         """The test set has been evaluated with the final weights."""
+
+    def previewed(self, text: str) -> None:
+        """The preset's preview of the model after an epoch."""
 
     def checkpoint_if_due(self, now_s: float) -> None:
         """Some steps have gone by."""
@@ -132,6 +135,7 @@ class Loop:
         progress.batch = 0
         progress.epoch_start = None
         self._events.epoch_ended(train, val)
+        self._preview()
 
     def _start_epoch(self) -> Iterator[Any]:
         """Return the epoch's batches, less those already trained on by the run that is resumed.
@@ -274,6 +278,19 @@ class Loop:
             )
             self._recorder.flush()
         return means
+
+    def _preview(self) -> None:
+        """Show what the model does by now. A preview that raises is told and left out; the training goes on."""
+        if self.experiment.preview is None:
+            return
+        self._evaluating = True
+        try:
+            self._events.previewed(preview(self.experiment, self._device))
+        except Exception as error:  # noqa: BLE001 - it is the user's code, and no part of the training
+            self._events.previewed(f"preview(model) is left out from now on: {type(error).__name__}: {error}")
+            self.experiment.preview = None
+        finally:
+            self._evaluating = False
 
     def _test(self) -> None:
         means = self._evaluate("test")

@@ -226,6 +226,10 @@ class Worker:
         """Write the log's line of the test set."""
         self._log.say("  ".join(["test", *(f"{name} {value:.4g}" for name, value in test.items())]))
 
+    def previewed(self, text: str) -> None:
+        """Write a preview to the log."""
+        self._log.say(text)
+
     def checkpoint_if_due(self, now_s: float) -> None:
         """Keep the state inside a long epoch."""
         assert self._checkpoints is not None

@@ -1,0 +1,63 @@
+"""What a preset's preview shows, and that it leaves no trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tui.kernel.training import Trainer
+from tui.protocol.run import RunSpec
+
+WritePreset = Callable[..., str]
+PREVIEW = """
+    def preview(model):
+        torch.rand(3)
+        assert not model.training and torch.is_inference_mode_enabled()
+        return {what}
+"""
+
+
+def trained(trainer: Trainer, preset: str, runs: Path) -> tuple[Path, str]:
+    state = trainer.start(
+        RunSpec(preset=preset, runs_dir=str(runs)), namespace=None, on_change=lambda state: None
+    )
+    assert trainer.join(60)
+    folder = Path(state.folder)
+    return folder, (folder / "log.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        ("'Once upon a time'", "Once upon a time"),
+        ("torch.arange(4.).reshape(2, 2)", "tensor (2, 2) x∈[0.0, 3.0]"),
+    ],
+)
+def test_it_is_shown_after_each_epoch(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, what: str, line: str
+) -> None:
+    _, log = trained(trainer, write_preset(preview=PREVIEW.format(what=what)), tmp_path / "runs")
+    assert log.count(line) == 3
+
+
+def test_it_changes_nothing(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
+    def record(preset: str) -> tuple[int, float]:
+        folder, log = trained(trainer, preset, tmp_path / "runs")
+        assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+        last = next(line for line in log.splitlines() if line.startswith("epoch 3/3"))
+        return log.count("epoch "), float(last.split("train loss ")[1].split()[0])
+
+    assert record(write_preset("with", preview=PREVIEW.format(what="'text'"))) == record(
+        write_preset("without")
+    )
+
+
+def test_one_that_raises_is_told_once_and_the_run_goes_on(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    folder, log = trained(trainer, write_preset(preview=PREVIEW.format(what="1 / 0")), tmp_path / "runs")
+    assert log.count("preview(model) is left out from now on: ZeroDivisionError: division by zero") == 1
+    assert json.loads((folder / "run.json").read_text())["status"] == "finished"
