@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def environment(home: Path) -> dict[str, str]:
 def temporary_home() -> Iterator[Path]:
     """Give a folder for ``TORCHTUI_HOME``; ends the sessions left in it and removes it."""
     home = Path(tempfile.mkdtemp(prefix="tt-"))  # short: sockets live below it
+    # kernels outlive whoever started them: a bench that is told to end must not leave one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield home
     finally:

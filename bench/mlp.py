@@ -92,15 +92,21 @@ class BareLoop:
         return steps / elapsed_s
 
 
+def step_ms(loop: BareLoop) -> float:
+    """Return the milliseconds of a step that nobody disturbed: the lower quartile of many."""
+    loop.steps_per_s(0.1)
+    steps = max(20, int(0.3 * loop.steps_per_s(0.1)))
+    times = [1e3 / loop.steps_per_s(0.0) for _ in range(steps)]
+    return sorted(times)[steps // 4]
+
+
 def calibrate(preset: ModuleType, rows: int, target_ms: float) -> int:
     """Return the width whose step comes nearest to a time."""
     times: list[tuple[float, int]] = []
     for width in WIDTHS:
-        loop = BareLoop(preset, width, rows)
-        loop.steps_per_s(0.15)
-        step_ms = 1e3 / max(loop.steps_per_s(0.3) for _ in range(3))
-        times.append((abs(step_ms - target_ms), width))
-        if step_ms > target_ms:
+        taken_ms = step_ms(BareLoop(preset, width, rows))
+        times.append((abs(taken_ms - target_ms), width))
+        if taken_ms > target_ms:
             break
     return min(times)[1]
 

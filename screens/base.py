@@ -8,10 +8,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from tui.client.news import News
 from tui.client.session import KernelSession
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.mode_tabs import ModeTabs
 from tui.widgets.status_bar import StatusBar
 
@@ -30,19 +32,13 @@ class BaseScreen(Screen[None]):
     BaseScreen #too-small {
         display: none; width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $warning;
     }
-    BaseScreen.-no-room #too-small { display: block; }
-    BaseScreen.-no-room #body { display: none; }
-    BaseScreen.-no-room #foot { display: none; }
+    BaseScreen.-too-small #too-small { display: block; }
+    BaseScreen.-too-small #body { display: none; }
+    BaseScreen.-too-small #foot, BaseScreen.-too-small ToastRack { display: none; }
     BaseScreen #foot { height: 2; dock: bottom; }
-    BaseScreen #foot Footer { dock: bottom; }
     BaseScreen #body { height: 1fr; }
-    BaseScreen Footer { background: $panel; }
     """
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-no-room"),
-        (SMALLEST[0], "-narrow"),
-        (100, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
     MODE: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""
     """What the screen is for, for the help."""
@@ -53,6 +49,7 @@ class BaseScreen(Screen[None]):
         self.session = session
         self.modes = modes
         self._unlisten: Callable[[], None] | None = None
+        self._focus_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the frame around the body."""
@@ -61,7 +58,7 @@ class BaseScreen(Screen[None]):
         yield from self.compose_body()
         with Vertical(id="foot"):
             yield StatusBar()
-            yield Footer(show_command_palette=False)
+            yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
         """Lay out what is the screen's own, in a container with the id ``body``."""
@@ -82,7 +79,12 @@ class BaseScreen(Screen[None]):
         """Show the notice where there is no room for the body."""
         columns, rows = self.size
         too_small = columns < SMALLEST[0] or rows < SMALLEST[1]
-        self.set_class(too_small, "-no-room")
+        if too_small and self.focused is not None:
+            self._focus_before = self.focused  # what is hidden loses the focus
+        self.set_class(too_small, "-too-small")
+        if not too_small and self._focus_before is not None:
+            self.call_after_refresh(self._focus_before.focus)
+            self._focus_before = None
         if too_small:
             text = f"This terminal has {columns}x{rows} cells.\ntorchtui needs {SMALLEST[0]}x{SMALLEST[1]} or more."
             self.query_one("#too-small", Static).update(text)

@@ -42,6 +42,8 @@ def _problem(reader: RunReader) -> str:
         )
     if record.status == "broken":
         return record.reason
+    if not reader.folder.is_dir():
+        return f"its folder is gone: {reader.folder}"
     return reader.problems[0] if reader.problems else ""
 
 
@@ -62,7 +64,8 @@ def chart_of(reader: RunReader, group: ChartGroup, total_steps: int | None, *, l
             top = best(tag, reader.series)
             if top is not None:
                 mark = Mark(top.step, top.value, f"best {value_text(top.value)} @ {top.step}")
-        label = role if role != "other" else "" if tag == group.title else tag
+        alone = sum(other == role for _, other in group.tags) == 1
+        label = role if role != "other" and alone else "" if tag == group.title else tag
         curves.append(Curve(label, points, role, mark))
     view = View(x_min=0 if total_steps else None, x_max=total_steps, log_y=log_y)
     return ChartData(group.title, tuple(curves), view)

@@ -90,6 +90,11 @@ class TensorsScreen(BaseScreen):
         if self.repl.session.state in ("idle", "busy"):
             self.refresh_variables()
 
+    def on_screen_resume(self) -> None:
+        """Show what a run has changed meanwhile."""
+        if self.table is not None:
+            self.refresh_variables()
+
     @property
     def transcript(self) -> Transcript:
         """The list of cells."""
@@ -122,7 +127,8 @@ class TensorsScreen(BaseScreen):
             case news.EventHeard(event) if event.kind in ("namespace", "torch"):
                 self.refresh_variables()
             case news.StatusRead(status) if status.run is not None and status.run.status == "running":
-                self.refresh_variables()
+                if self.app.screen is self:
+                    self.refresh_variables()
             case news.KernelEnded(reason, log_tail, expected):
                 if not expected:
                     transcript.kernel_ended(reason, log_tail)

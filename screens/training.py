@@ -21,8 +21,9 @@ from tui.protocol.run import RunSpec
 from tui.widgets.chart import Chart, ChartData
 from tui.widgets.keys import key
 from tui.widgets.pace import terminal_is_behind
+from tui.widgets.run.entries import PresetEntry, RunEntry
 from tui.widgets.run.header import RunHeader, RunLog
-from tui.widgets.run.picker import PresetEntry, RunEntry, RunPicker
+from tui.widgets.run.picker import RunPicker
 
 if TYPE_CHECKING:
     from tui.client.session import KernelSession
@@ -130,11 +131,11 @@ class TrainingScreen(BaseScreen):
 
     def show_run(self) -> None:
         """Bring header, charts and log up to date with what has been read."""
-        from screens.run_view import chart_of, groups_of, header_of
-
         reader = self._reader
         if reader is None or self.query_one(ContentSwitcher).current != "run":
             return
+        from screens.run_view import chart_of, groups_of, header_of
+
         header = header_of(reader)
         self.query_one(RunHeader).show_run(header)
         self.query_one(RunLog).show_tail(reader.log.lines)

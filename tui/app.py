@@ -6,16 +6,21 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, cast
 
+from rich.console import RenderableType
 from textual import on, work
-from textual.app import SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.markup import escape
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from tui.client.news import KernelEnded, News
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
+from tui.narrow_update import narrowed
+from tui.terminal_keys import teach_terminal_keys
 from tui.themes import THEMES, ThemedApp
 from tui.widgets.dialogs import Question
 from tui.widgets.foreign import clean
@@ -39,7 +44,6 @@ class TorchTUI(ThemedApp[int]):
         scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2;
         scrollbar-background: $background; scrollbar-corner-color: $background;
     }
-    Footer { scrollbar-size: 0 0; }
     """
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -74,7 +78,7 @@ class TorchTUI(ThemedApp[int]):
         *,
         first: str,
         connect: Callable[[], Awaitable[None]] | None = None,
-        notices: tuple[str, ...] = (),
+        notices: Callable[[], tuple[str, ...]] = tuple,
         theme: str = "torchtui-dark",
         keep_session: bool = False,
         others: Callable[[], list[SessionInfo]] = list,
@@ -92,18 +96,26 @@ class TorchTUI(ThemedApp[int]):
         self._others = others
         self.next_session: SessionInfo | None = None
         """The session to open when this app has ended; None: none."""
+        self._up = False
+        teach_terminal_keys()
+        if session is not None:
+            session.listen(self._hear)
         self.theme = theme
 
-    async def on_mount(self) -> None:
-        """Show the first screen; everything slow comes after its first frame."""
+    def compose(self) -> ComposeResult:
+        """Lay out the first frame: the bar of tabs alone, which needs nothing slow."""
+        yield ModeTabs(self._first, tuple(self._makers))
+
+    def on_mount(self) -> None:
+        """Paint the first frame; everything slow comes after it."""
         for mode, maker in self._makers.items():
             self.add_mode(mode, maker)
-        await self.switch_mode(self._first)
         self.call_after_refresh(self._after_first_frame)
 
-    def _after_first_frame(self) -> None:
-        for notice in self._notices:
-            self.notify(notice, timeout=8, markup=False)
+    async def _after_first_frame(self) -> None:
+        await self.switch_mode(self._first)
+        for notice in self._notices():
+            self.notify(notice, timeout=8)
         if self._connect is not None:
             self.bring_up()
 
@@ -116,12 +128,13 @@ class TorchTUI(ThemedApp[int]):
         except Exception as error:  # noqa: BLE001 - whatever keeps a kernel from coming up is the user's to read
             self._cannot_connect(error)
             return
+        self._up = True
         await self._follow_status()
 
     def _cannot_connect(self, error: Exception) -> None:
         self.push_screen(
             Question("No kernel", str(error) or type(error).__name__, (("quit", "Quit"), ("stay", "Stay"))),
-            lambda answer: self.exit(1) if answer == "quit" else None,
+            lambda answer: self.exit(1, return_code=1) if answer == "quit" else None,
         )
 
     async def _follow_status(self) -> None:
@@ -130,18 +143,15 @@ class TorchTUI(ThemedApp[int]):
             with contextlib.suppress(RuntimeError, TimeoutError):
                 await self.session.read_status()
             await asyncio.sleep(STATUS_EVERY_S)
-        self._offer_restart()
 
-    def _offer_restart(self) -> None:
-        assert self.session is not None
-        ended = self.session.ended
-        if ended is None or ended.expected:
-            return
-        text = "\n".join(
-            [ended.reason + ".", *(("", "Its last words:", *ended.log_tail) if ended.log_tail else ())]
-        )
-        answers = (("restart", "Restart"), ("stay", "Look around"))
-        self.push_screen(Question("The kernel is gone", text, answers), self._restart_answered)
+    def _hear(self, news: News) -> None:
+        """Offer a restart as soon as a kernel that was up is gone; one that never came up says so by itself."""
+        if isinstance(news, KernelEnded) and self._up and not news.expected:
+            self._up = False
+            last_words = ("", "Its last words:", *news.log_tail) if news.log_tail else ()
+            text = "\n".join([news.reason + ".", *last_words])
+            answers = (("restart", "Restart"), ("stay", "Look around"))
+            self.push_screen(Question("The kernel is gone", text, answers), self._restart_answered)
 
     def _restart_answered(self, answer: str | None) -> None:
         if answer == "restart":
@@ -156,7 +166,24 @@ class TorchTUI(ThemedApp[int]):
         except Exception as error:  # noqa: BLE001 - as above
             self._cannot_connect(error)
             return
+        self._up = True
         await self._follow_status()
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notice; its text may be anybody's."""
+        super().notify(clean(message), title=clean(title), severity=severity, timeout=timeout, markup=markup)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send what changed, and no more."""
+        super()._display(screen, cast("RenderableType | None", narrowed(renderable)))
 
     # -- keys -------------------------------------------------------------------------------------
 

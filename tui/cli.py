@@ -5,6 +5,7 @@ Everything slow is imported in the command that needs it: ``torchtui --help`` an
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -208,6 +209,11 @@ def _show(as_data: Any, as_table: Any, as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a character that a terminal cannot show is no reason to fail
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
@@ -243,7 +249,9 @@ def _explain(error: Exception) -> int:
         message = (
             f"{type(error).__name__}: {message}\nThis is a fault of torchtui; --debug shows the traceback"
         )
-    print(f"torchtui: {message}", file=sys.stderr)
+    from tui.widgets.foreign import clean
+
+    print(f"torchtui: {clean(message)}", file=sys.stderr)
     return code if isinstance(code, int) else 1
 
 

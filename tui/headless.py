@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.client.errors import KernelDied, KernelRefused
+from tui.client.launch import LaunchError
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
 from tui.protocol.messages import ControlRun, StartRun
@@ -49,7 +50,12 @@ async def _train_headless(spec: RunSpec, python: str | None, as_json: bool) -> i
 
     with _on_interrupt(interrupted):
         try:
-            folder = await _start(session, spec)
+            try:
+                folder = await _start(session, spec)
+            except (NotStarted, LaunchError):
+                if interrupts:
+                    return 130  # before there was anything to save
+                raise
             reader = RunReader(folder)
             with show_progress(reader, as_json=as_json) as progress:
                 while True:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tui import paths
-from tui.protocol.preset import PresetError, PresetInfo, find_preset, parse_settings, read_preset
+from tui.protocol.preset import PresetError, PresetInfo, find_preset, nearest, parse_settings, read_preset
 from tui.protocol.run import SOURCE_FILE, KnobValue, RunInfo, RunSpec
 
 
@@ -27,6 +28,7 @@ def plan_run(
         PresetError: no such preset, it breaks the contract, or a knob is unknown or of the wrong type.
         tui.runs.index.RunNotFound: there is no run to resume by that name.
     """
+    check_device(device)
     folder, info = (None, None) if resume is None else _resumed(resume)
     if preset is None:
         if folder is None:
@@ -50,6 +52,15 @@ def plan_run(
         resume=None if folder is None else str(folder),
         command=("torchtui", *sys.argv[1:]),
     )
+
+
+def check_device(device: str) -> None:
+    """Refuse what no torch knows; whether this one has it is the kernel's to say. Raises PresetError."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        known = ("auto", "cpu", "cuda", "cuda:0", "mps")
+        raise PresetError(
+            f"--device takes auto, cpu, cuda, cuda:N or mps, got {device!r}{nearest(device, known)}"
+        )
 
 
 def plan_preset(path: Path, knobs: dict[str, KnobValue] | None = None) -> RunSpec:

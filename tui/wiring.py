@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.theme import BUILTIN_THEMES
 
-from screens.autograd import AutogradScreen
-from screens.builder import BuilderScreen
-from screens.tensors import TensorsScreen
-from screens.training import TrainingScreen
 from tui import paths
-from tui.app import ScreenMaker, TorchTUI
+from tui.app import TorchTUI
 from tui.client.registry import SessionInfo, list_sessions
 from tui.client.session import KernelSession
 from tui.config import ConfigError, read_config
@@ -21,7 +19,12 @@ from tui.protocol.preset import PresetError, nearest, preset_files, read_preset
 from tui.protocol.run import RunSpec
 from tui.themes import THEMES
 from tui.training_plan import plan_preset
-from tui.widgets.run.picker import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry, RunEntry
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from screens.training import TrainingScreen
 
 ALL_MODES = ("tensors", "autograd", "builder", "training")
 
@@ -56,23 +59,48 @@ def build_app(
         title="torchtui" if spec is None else f"train {Path(spec.preset).stem}",
         idle_hours=config.idle_hours,
     )
-    training = _training(session, ALL_MODES)
-    makers: dict[str, ScreenMaker] = {
-        "tensors": lambda: TensorsScreen(session, ALL_MODES),
-        "autograd": lambda: AutogradScreen(session, ALL_MODES),
-        "builder": lambda: BuilderScreen(session, ALL_MODES),
-        "training": lambda: training,
-    }
+    screens = Screens(session)
     return TorchTUI(
         session,
-        makers,
+        {mode: partial(screens.make, mode) for mode in ALL_MODES},
         first="tensors" if spec is None and attach is None else "training",
-        connect=_connector(session, training, spec, attach, foreign),
-        notices=_notices() if attach is None and foreign is None else (),
+        connect=_connector(session, screens, spec, attach, foreign),
+        notices=_notices if attach is None and foreign is None else tuple,
         theme=_theme(config.theme),
         keep_session=attach is not None,
         others=lambda: _others(session),
     )
+
+
+class Screens:
+    """Makes the screens over a session when they are first gone to: none is imported before the first frame."""
+
+    def __init__(self, session: KernelSession) -> None:
+        self._session = session
+
+    @cached_property
+    def training(self) -> TrainingScreen:
+        """The Training screen, which also starts runs."""
+        from screens.training import TrainingScreen
+
+        entries = partial(_entries, paths.runs_dir(), with_presets=True)
+        return TrainingScreen(self._session, ALL_MODES, entries=entries, spec_for=plan_preset)
+
+    def make(self, mode: str) -> Screen[None]:
+        """Return the screen of a mode."""
+        if mode == "tensors":
+            from screens.tensors import TensorsScreen
+
+            return TensorsScreen(self._session, ALL_MODES)
+        if mode == "autograd":
+            from screens.autograd import AutogradScreen
+
+            return AutogradScreen(self._session, ALL_MODES)
+        if mode == "builder":
+            from screens.builder import BuilderScreen
+
+            return BuilderScreen(self._session, ALL_MODES)
+        return self.training
 
 
 def open_watch(run: str | None) -> int:
@@ -80,12 +108,15 @@ def open_watch(run: str | None) -> int:
     root, folder = paths.runs_dir(), None
     if run is not None:
         root, folder = _what_to_watch(run)
-    screen = TrainingScreen(
-        None, ("training",), entries=lambda: ([], run_entries(root)), spec_for=plan_preset, folder=folder
-    )
-    return _run(
-        TorchTUI(None, {"training": lambda: screen}, first="training", theme=_theme(read_config().theme))
-    )
+
+    def make() -> Screen[None]:
+        from screens.training import TrainingScreen
+
+        entries = partial(_entries, root, with_presets=False)
+        return TrainingScreen(None, ("training",), entries=entries, spec_for=plan_preset, folder=folder)
+
+    theme = _theme(read_config().theme)
+    return _run(TorchTUI(None, {"training": make}, first="training", theme=theme))
 
 
 def _theme(name: str) -> str:
@@ -114,7 +145,7 @@ def _run(app: TorchTUI) -> int:
 
 def _connector(
     session: KernelSession,
-    training: TrainingScreen,
+    screens: Screens,
     spec: RunSpec | None,
     attach: SessionInfo | None,
     foreign: Path | None,
@@ -128,18 +159,13 @@ def _connector(
             await session.start()
         await session.read_status()
         if spec is not None:
-            training.start_run(spec)
+            screens.training.start_run(spec)
 
     return connect
 
 
-def _training(session: KernelSession, modes: tuple[str, ...]) -> TrainingScreen:
-    return TrainingScreen(
-        session,
-        modes,
-        entries=lambda: (preset_entries(), run_entries(paths.runs_dir())),
-        spec_for=plan_preset,
-    )
+def _entries(root: Path, *, with_presets: bool) -> tuple[list[PresetEntry], list[RunEntry]]:
+    return preset_entries() if with_presets else [], run_entries(root)
 
 
 def preset_entries() -> list[PresetEntry]:

@@ -19,7 +19,7 @@ import pexpect
 import psutil
 import pyte
 
-PATIENCE_S = 12.0
+PATIENCE_S = 60.0
 """How long a test waits for what must come; only a failing test waits so long."""
 POLL_S = 0.02
 
@@ -62,7 +62,7 @@ class Terminal:
         )
         self._child.delaybeforesend = None
         # the program asks the terminal what it can do, and a real one answers
-        self._screen.write_process_input = self._child.send
+        self._screen.write_process_input = self._child.send  # type: ignore[method-assign]
 
     @property
     def pid(self) -> int:
@@ -135,8 +135,10 @@ class Terminal:
 
     def enter(self, code: str) -> None:
         """Type a line of code and press Enter once it is on the screen."""
+        last = code.split()[-1]  # a long line is wrapped between words
+        before = self.text.count(last)
         self.type(code)
-        self.wait_for(code[-12:])  # a long line is wrapped
+        self.wait(lambda text: text.count(last) > before, f"{code!r} in the input")
         self.press("enter")
 
     def click_on(self, text: str) -> None:
@@ -307,7 +309,7 @@ class Home:
 
     def wait_for_no_session(self) -> None:
         """Wait until no kernel of this home lives."""
-        until(lambda: not self.sessions(), "the end of the kernels")
+        until(lambda: not self._kernels(), "the end of the kernels", timeout_s=20)
 
     def end(self) -> None:
         """End everything that was started in this home."""
@@ -316,11 +318,22 @@ class Home:
         for process in self._processes:
             process.kill()
             process.communicate()
-        while live := self.sessions():
-            for record in live:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(record["pid"], signal.SIGKILL)
+        # not by their records: a kernel may have been started a moment ago and have none yet
+        while kernels := self._kernels():
+            for kernel in kernels:
+                with contextlib.suppress(psutil.Error):
+                    kernel.kill()
             time.sleep(POLL_S)
+
+    def _kernels(self) -> list[psutil.Process]:
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                if any(argument.startswith(f"{self.folder}/sessions/") for argument in process.cmdline()):
+                    found.append(process)
+        return found
 
 
 TORCHTUI = [sys.executable, "-m", "tui"]
@@ -339,13 +352,13 @@ def home_in(folder: Path) -> Iterator[Home]:
 def _is_alive(pid: int, started_at: float) -> bool:
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started_at) < 2
+        return bool(process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started_at) < 2)
     except psutil.Error:
         return False
 
 
 def losses(folder: Path, tag: str = "train/loss") -> dict[int, float]:
-    """Read a run's log with TensorBoard's own reader; returns the value of every step, the newest where there are two."""
+    """Read a run's log with TensorBoard's own reader; returns the newest value of every step."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     values: dict[int, float] = {}

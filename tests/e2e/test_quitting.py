@@ -47,7 +47,15 @@ def test_cancel_goes_on_detach_leaves_it_running_stop_ends_it(home: Home) -> Non
 def test_a_detached_session_is_offered_when_the_app_is_opened(home: Home) -> None:
     started = home.json("train", home.preset(), *ENDLESS, "--detach")
     app = home.open()
-    app.wait_for(started["session"], "torchtui attach")
+    app.wait_for(started["session"], "running", "without a terminal", "● idle")
     app.press("ctrl+q")
     assert app.exit_status() == 0
     assert [session["id"] for session in home.sessions()] == [started["session"]]
+
+
+def test_quitting_before_the_kernel_is_up_leaves_no_kernel_behind(home: Home) -> None:
+    app = home.open()
+    app.wait_for("F2 Tensors")
+    app.press("ctrl+q")
+    assert app.exit_status() == 0
+    home.wait_for_no_session()

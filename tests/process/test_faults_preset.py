@@ -27,6 +27,11 @@ NAN_FROM_STEP_30 = {
 }
 
 
+def nan_preset(home: Home) -> str:
+    """Write a preset whose loss is NaN from step 30 on, or from another that a knob tells."""
+    return home.preset("nan", loss=NAN_FROM_STEP_30["loss"], metrics=NAN_FROM_STEP_30["metrics"])
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     with home_in(tmp_path) as made:
@@ -88,7 +93,7 @@ def test_an_empty_loader_fails_the_run_and_names_data(home: Home) -> None:
 
 
 def test_a_loss_that_is_nan_at_once_fails_the_first_step(home: Home) -> None:
-    done = home.run("train", home.preset("nan", **NAN_FROM_STEP_30), "--set", "fails_at=1", "--headless")
+    done = home.run("train", nan_preset(home), "--set", "fails_at=1", "--headless")
     assert done.returncode == 1
     assert_told(done.stderr, "the run failed", "loss is nan at step 1", "epoch 1, step 1")
     (folder,) = home.folders()
@@ -97,7 +102,7 @@ def test_a_loss_that_is_nan_at_once_fails_the_first_step(home: Home) -> None:
 
 
 def test_a_later_nan_keeps_the_last_good_checkpoint_and_the_run_goes_on_from_it(home: Home) -> None:
-    path = home.preset("nan", **NAN_FROM_STEP_30)
+    path = nan_preset(home)
     done = home.run("train", path, "--headless", "--epochs", "3")
     assert done.returncode == 1
     record = home.record()

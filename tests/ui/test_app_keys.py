@@ -24,12 +24,14 @@ from tests.ui.fake_session import (
     until,
 )
 from tests.ui.written_runs import finished_run
+from tui.config import ConfigError
 from tui.protocol.messages import Leaf, LeafTable, ListLeaves, ListVariables, Variable, VariableTable
 from tui.themes import THEMES
 from tui.widgets.code_input import CodeInput
 from tui.widgets.dialogs import Question
 from tui.widgets.help import HelpScreen
 from tui.widgets.mode_tabs import MODES, ModeTabs
+from tui.wiring import build_app
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +169,7 @@ async def test_everything_in_the_palette_works() -> None:
 
 
 async def test_notices_are_shown_as_they_are_once_the_app_is_up() -> None:
-    app = make_app(FakeSession(), notices=("1 session is running: ab12cd ([/foo])",))
+    app = make_app(FakeSession(), notices=lambda: ("1 session is running: ab12cd ([/foo])",))
     async with opened(app) as pilot:
         await until(pilot, lambda: "ab12cd ([/foo])" in screen_text(app))
 
@@ -202,11 +204,13 @@ async def test_every_screen_takes_a_theme_of_ours_and_one_of_another(tmp_path: P
         assert len(backgrounds) == 4
 
 
-async def test_a_theme_that_does_not_exist_is_no_crash() -> None:
-    """As a slip in config.toml would have it."""
-    app = make_app(FakeSession(), theme="torchtui-drak")
-    async with opened(app):
-        assert app.theme in app.available_themes
+def test_a_theme_that_does_not_exist_is_named_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text('theme = "torchtui-drak"')
+    with pytest.raises(ConfigError, match="'torchtui-drak'; did you mean 'torchtui-dark'"):
+        build_app()
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

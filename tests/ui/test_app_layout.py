@@ -9,8 +9,6 @@ import pytest
 from textual.app import App
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 from screens.base import SMALLEST
 from tests.ui.fake_session import (
@@ -41,14 +39,11 @@ from tui.protocol.messages import (
 )
 from tui.widgets.chart import Chart
 from tui.widgets.code_input import CodeInput
+from tui.widgets.key_bar import KeyBar, fitting
 from tui.widgets.mode_tabs import ModeTabs
 from tui.widgets.record_table import RecordTable
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.transcript import Transcript
-
-SIZES = pytest.mark.parametrize(
-    "size", [(80, 24), (120, 40), SMALLEST, (250, 70)], ids=lambda size: "{}x{}".format(*size)
-)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +83,6 @@ def off_screen(app: App[int]) -> list[str]:
         for widget in app.screen.walk_children(Widget)
         if shown(widget) and widget.region.area and not app.screen.region.contains_region(widget.region)
         and not isinstance(widget, ScrollBar)
-        and not any(isinstance(node, Footer) for node in widget.ancestors)
     ]  # fmt: skip
 
 
@@ -97,42 +91,49 @@ def open_mode(tmp_path: Path, mode: str) -> NotedApp:
     return make_app(full_session(), first=mode, folder=folder)
 
 
-@SIZES
 @pytest.mark.parametrize("mode", ALL_MODES)
-async def test_nothing_is_off_the_screen_and_all_parts_have_room(
-    tmp_path: Path, mode: str, size: tuple[int, int]
+async def test_at_every_size_nothing_is_off_the_screen_and_all_parts_have_room(
+    tmp_path: Path, mode: str
 ) -> None:
     app = open_mode(tmp_path, mode)
-    async with opened(app, size) as pilot:
+    async with opened(app, (80, 24)) as pilot:
         if mode == "training":
             await until(pilot, lambda: "100/100" in screen_text(app))
         else:
             await until(pilot, lambda: app.screen.query_one(RecordTable).row_count == 60)
-        await pilot.pause()
-        assert off_screen(app) == []
-        assert len(screen_rows(app)) == size[1]
-        parts: dict[str, tuple[type[Widget], ...]] = {
-            "tensors": (Transcript, CodeInput, RecordTable), "training": (Chart,),
-        }  # fmt: skip
-        kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
-        for kind in kinds:
-            for widget in app.screen.query(kind):
-                assert widget.region.height >= 1, kind
-                assert widget.region.width >= 10, kind
-        tabs, bar = app.screen.query_one(ModeTabs), app.screen.query_one(StatusBar)
-        assert (tabs.region.y, tabs.region.width) == (0, size[0])
-        assert bar.region.y >= size[1] - 2
-        assert "idle" in bar.render_line(0).text
+        for size in ((80, 24), (120, 40), SMALLEST, (250, 70)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda size=size: app.screen.size == size and off_screen(app) == [])  # type: ignore[misc]
+            assert len(screen_rows(app)) == size[1]
+            assert_room(app, mode)
+
+
+def assert_room(app: App[int], mode: str) -> None:
+    """Every part of a screen is there and large enough to be of use."""
+    parts: dict[str, tuple[type[Widget], ...]] = {
+        "tensors": (Transcript, CodeInput, RecordTable), "training": (Chart,),
+    }  # fmt: skip
+    kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
+    for kind in kinds:
+        for widget in app.screen.query(kind):
+            assert widget.region.height >= 1, kind
+            assert widget.region.width >= 10, kind
+    tabs, bar = app.screen.query_one(ModeTabs), app.screen.query_one(StatusBar)
+    assert (tabs.region.y, tabs.region.width) == (0, app.screen.size.width)
+    assert bar.region.y >= app.screen.size.height - 2
+    assert "idle" in bar.render_line(0).text
 
 
 @pytest.mark.parametrize("mode", [*ALL_MODES, "picker"])
 async def test_the_footers_keys_are_all_to_be_seen_at_80_columns(tmp_path: Path, mode: str) -> None:
     app = make_app(FakeSession(), first="training") if mode == "picker" else open_mode(tmp_path, mode)
     async with opened(app, (80, 24)) as pilot:
-        footer = pilot.app.screen.query_one(Footer)
-        await until(pilot, lambda: footer.children)
-        await pilot.pause()
-        assert [str(key.render()) for key in footer.query(FooterKey) if key.region.right > 80] == []
+        bar = pilot.app.screen.query_one(KeyBar)
+        await until(pilot, lambda: bar.entries)
+        assert [entry.label for _, entry in fitting(bar.entries, 80)] == [
+            entry.label for entry in bar.entries
+        ]
+        assert "Quit" in bar.render_line(0).text
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)

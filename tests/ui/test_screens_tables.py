@@ -174,10 +174,10 @@ async def test_the_cursor_stays_on_its_record_when_others_come_and_go() -> None:
             assert app.table.cursor_row == names.index("d")
         app.table.show(rows("a", "b"))
         await pilot.pause()
-        assert app.key in ("a", "b")
+        assert {app.key} <= {"a", "b"}
         app.table.show([])
         await pilot.pause()
-        assert app.key is None
+        assert {app.key} == {None}
         app.table.show(rows("z"))
         await pilot.pause()
         assert app.key == "z"

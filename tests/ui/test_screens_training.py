@@ -234,7 +234,7 @@ async def test_damage_is_told_and_does_no_harm(tmp_path: Path, damage: str) -> N
         await until(pilot, lambda: points(pilot) > 300)
         if damage == "gone":
             shutil.rmtree(run.folder)
-        told = {"record": "run.json", "events": "tfevents", "gone": "run.json"}[damage]
+        told = {"record": "run.json", "events": "tfevents", "gone": "folder is gone"}[damage]
         await until(pilot, lambda: told in header(pilot), timeout_s=3.0)
         assert points(pilot) > 300
         assert pilot.app.is_running

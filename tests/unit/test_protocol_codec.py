@@ -15,15 +15,20 @@ from hypothesis import strategies as st
 from tui.client.registry import SessionInfo
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
+    ControlRun,
     CudaMemory,
     Event,
+    GetStatus,
     KernelStatus,
     Leaf,
     LeafTable,
+    ListLeaves,
+    ListModules,
     ListVariables,
     ModuleTree,
     Refusal,
     RunState,
+    Shutdown,
     StartRun,
     Variable,
     VariableTable,
@@ -39,8 +44,8 @@ SCALARS: dict[object, st.SearchStrategy[Any]] = {
     type(None): st.none(),
 }
 STRUCTS = (
-    CudaMemory, Event, GitState, KernelStatus, LeafTable, ListVariables, ModuleTree, Refusal, RunError, RunInfo,
-    RunSpec, RunState, SessionInfo, StartRun, VariableTable,
+    ControlRun, CudaMemory, Event, GitState, KernelStatus, LeafTable, ListLeaves, ListModules, ListVariables,
+    ModuleTree, Refusal, RunError, RunInfo, RunSpec, RunState, SessionInfo, Shutdown, StartRun, VariableTable,
 )  # fmt: skip
 LEAF = Leaf("w", (3,), "float32", "cpu", False, True, 1.0, None)
 
@@ -77,12 +82,11 @@ def test_every_dataclass_comes_back_as_it_went(value: object) -> None:
     assert repr(crossed(value)) == repr(value)  # repr: a NaN is not equal to itself, and 1 is not 1.0
 
 
-def test_every_request_and_its_reply_can_be_made_from_their_json() -> None:
+def test_every_request_names_a_reply_that_crosses() -> None:
     assert {"GetStatus", "ListVariables", "StartRun", "ControlRun", "Shutdown"} <= set(request_types())
     for kind in request_types().values():
-        for side in (kind, kind.reply_type()):
-            example = values_of(side).example()
-            assert repr(crossed(example)) == repr(example)
+        assert kind in STRUCTS or kind is GetStatus, kind
+        assert kind.reply_type() in STRUCTS, kind
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1, -0.0, 5e-324])

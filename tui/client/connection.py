@@ -85,8 +85,9 @@ class Connection:
             message["header"]["subshell_id"] = subshell
         if message_id is not None:
             message["header"]["msg_id"] = message["msg_id"] = message_id
-        socket = self._client.shell_channel if channel == "shell" else self._client.control_channel
-        socket.send(message)
+        self._post(
+            self._client.shell_channel if channel == "shell" else self._client.control_channel, message
+        )
         ident: str = message["header"]["msg_id"]
         return ident
 
@@ -123,7 +124,16 @@ class Connection:
 
     def answer_input(self, text: str) -> None:
         """Answer the `input()` that the kernel waits in."""
-        self._client.input(text)
+        reply = self._client.session.msg("input_reply", {"value": text})
+        self._post(self._client.stdin_channel, reply)
+
+    def _post(self, channel: Any, message: Message) -> None:
+        """Send through the asyncio socket itself.
+
+        jupyter_client's own `send` goes past it, to the plain socket below. ZeroMQ tells of an arrived message once,
+        and a send takes that notice along: a reply that came just before it would never be read, nor any after it.
+        """
+        channel.socket.send_multipart(self._client.session.serialize(message))
 
     # -- in ---------------------------------------------------------------------------------------
 

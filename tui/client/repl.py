@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from tui.client.errors import KernelDied
-from tui.client.news import News, StateChanged
+from tui.client.news import CellEnded, KernelEnded, News, StateChanged
 from tui.client.session import KernelSession
 
 
@@ -49,6 +49,11 @@ class Repl:
             waiting, self._waiting = self._waiting, []
             for cell, code in waiting:
                 self.session.run_cell(code, cell)
+        elif isinstance(news, KernelEnded):
+            # they were typed for the kernel that is gone, not for the next one
+            waiting, self._waiting = self._waiting, []
+            for cell, _ in waiting:
+                self.session.tell(CellEnded(cell, "aborted"))
 
     async def check_complete(self, code: str) -> tuple[str, str]:
         """Return ``complete``, ``incomplete``, ``invalid`` or ``unknown``, and the indent of the next line."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tui import paths
 from tui.client import launch, registry
 from tui.client.deathwatch import wait_for_end
 from tui.client.errors import KernelDied, KernelRefused, NotAKernel
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 READY_TIMEOUT_S = 60.0
+STATUS_TIMEOUT_S = 20.0
 BOOT_PATH = str(launch.BOOT)
 
 
@@ -63,6 +65,7 @@ class KernelSession:
         self._watch: asyncio.Task[None] | None = None
         self._ending = False
         self._ready = asyncio.Event()
+        self._launching: asyncio.Future[launch.KernelProcess] | None = None
         from tui.client.cells import CellReader
 
         self.cells = CellReader(self.tell, self._set_busy)
@@ -102,10 +105,16 @@ class KernelSession:
             tui.client.launch.LaunchError: it cannot be run, or ended before it answered.
             tui.paths.UnsafeFolder: the folder for its sockets is not ours alone.
         """
-        self.process = await asyncio.to_thread(
-            launch.launch_kernel, self.python, title=self.title, idle_hours=self.idle_hours
+        await self._launch(
+            lambda: launch.launch_kernel(self.python, title=self.title, idle_hours=self.idle_hours)
         )
+        assert self.process is not None
         await self._connect(self.process.info.connection_file)
+
+    async def _launch(self, start: Callable[[], launch.KernelProcess]) -> None:
+        """Start a process in a thread. Whoever cancels this leaves it to `shutdown` to end what has been started."""
+        self._launching = asyncio.ensure_future(asyncio.to_thread(start))
+        self.process = await asyncio.shield(self._launching)
 
     async def attach(self, info: SessionInfo) -> None:
         """Connect to a live session; raises as `start`."""
@@ -235,7 +244,7 @@ class KernelSession:
 
     async def read_status(self) -> KernelStatus:
         """Ask how the kernel is and tell the listeners."""
-        self.status = await self.ask(GetStatus())
+        self.status = await self.ask(GetStatus(), timeout_s=STATUS_TIMEOUT_S)
         self.tell(StatusRead(self.status))
         return self.status
 
@@ -274,10 +283,15 @@ class KernelSession:
         from tui.client.connection import within
 
         self._ending = True
-        if self.process is None or self._watch is None:
+        if self._launching is not None:
+            with contextlib.suppress(launch.LaunchError, paths.UnsafeFolder, OSError):
+                self.process = await self._launching
+        if self.process is None:
             await self.close()
             return
-        if self._connection is not None and self.state != "dead":
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watch_process())
+        if self._connection is not None and self.state in ("idle", "busy"):
             await within(timeout_s + 1, self.ask(Shutdown(timeout_s)))
             await within(
                 2, self._connection.request("shutdown_request", {"restart": False}, channel="control")
@@ -312,7 +326,7 @@ class KernelSession:
         self._ready.clear()
         self._set_state("starting")
         folder = Path(old.folder)
-        self.process = await asyncio.to_thread(
+        await self._launch(
             lambda: launch.relaunch_kernel(
                 self.python, folder, title=self.title, cwd=old.cwd, idle_hours=self.idle_hours
             )

@@ -1,7 +1,7 @@
 """Turn the protocol's frozen dataclasses into plain JSON values and back.
 
 JSON knows no NaN and no infinity, and tensors are full of both: a float that is not finite travels as
-the text ``"nan"``, ``"inf"`` or ``"-inf"``, which ``float()`` reads back.
+``{"float": "nan"}`` (``"inf"``, ``"-inf"``), which cannot be taken for a text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def encode(value: object) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else {"float": str(value)}
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -124,11 +124,10 @@ def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 
 def _decode_scalar(kind: Any, data: Any, where: str) -> Any:
-    if kind is float and isinstance(data, int | float | str) and not isinstance(data, bool):
-        try:
-            return float(data)
-        except ValueError:
-            raise DecodeError(f"{where}: {data!r} is no number") from None
+    if kind is float and isinstance(data, int | float) and not isinstance(data, bool):
+        return float(data)
+    if kind is float and isinstance(data, dict) and data.get("float") in ("nan", "inf", "-inf"):
+        return float(data["float"])
     if kind is int and isinstance(data, bool):
         raise DecodeError(f"{where}: expected int, got bool")
     if isinstance(data, kind):

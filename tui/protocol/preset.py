@@ -101,7 +101,7 @@ def read_preset(path: Path) -> PresetInfo:
     """
     shown = str(path)
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise PresetError(f"cannot be read: {reason}", path=shown) from None
@@ -122,7 +122,7 @@ def read_preset(path: Path) -> PresetInfo:
         path=shown,
         title=title.strip(),
         description=description.strip(),
-        knobs=tuple(_knobs(tree, _comments(source), shown)),
+        knobs=tuple({knob.name: knob for knob in _knobs(tree, _comments(source), shown)}.values()),
         functions=functions,
     )
 
@@ -164,7 +164,7 @@ def _knobs(tree: ast.Module, comments: Mapping[int, str], path: str) -> Iterable
         kind: KnobType = annotation  # type: ignore[assignment]
         try:
             value = ast.literal_eval(node.value)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise PresetError(
                 f"knob {node.target.id} must be a plain {kind} such as {_EXAMPLE[kind]}, not an expression",
                 path=path,

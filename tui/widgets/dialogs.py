@@ -11,6 +11,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from tui.widgets.foreign import clean
+
 
 class Question(ModalScreen[str]):
     """A question with a few answers; escape gives the last one, which changes nothing."""
@@ -40,16 +42,21 @@ class Question(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Lay out title, text and buttons."""
         with Vertical():
-            yield Static(self._title, classes="question--title", markup=False)
+            yield Static(clean(self._title), classes="question--title", markup=False)
             with VerticalScroll(can_focus=False):
-                yield Static(self._text, markup=False)
+                yield Static(clean(self._text), markup=False)
             with Horizontal():
                 for number, (answer, label) in enumerate(self._answers):
                     yield Button(label, id=answer, variant="default" if number else "primary")
 
     def on_mount(self) -> None:
-        """Put the default under the enter key."""
-        self.query(Button).first().focus()
+        """Put the default under the enter key, once the buttons are there."""
+        self.call_after_refresh(self._focus_default)
+
+    def _focus_default(self) -> None:
+        for button in self.query(Button).results():
+            button.focus()
+            return
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:

@@ -28,6 +28,12 @@ class LiveLines(Widget):
         super().__init__(id=id)
         self._spans: tuple[tuple[Span, ...], ...] = ()
         self._lines: list[Line] = []
+        self._styles: dict[str, Style] = {}
+
+    def notify_style_update(self) -> None:
+        """Take the new colours when the theme changes."""
+        super().notify_style_update()
+        self._styles.clear()
 
     def show(self, lines: Sequence[Sequence[Span]]) -> None:
         """Show these lines; those beyond the widget's height are not seen."""
@@ -67,7 +73,9 @@ class LiveLines(Widget):
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
         line = self._lines[y]
-        styles = {"": self.rich_style, **{name: self._style(name) for name in self.STYLES}}
+        styles = self._styles
+        if not styles:
+            styles.update({"": self.rich_style, **{name: self._style(name) for name in self.STYLES}})
         segments: list[Segment] = []
         start = 0
         for column in range(1, len(line.cells) + 1):

@@ -54,7 +54,7 @@ def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
         if type(value).__name__ != kind:
             raise PresetError(f"knob {name} takes {kind}, got {value!r}", path=str(path))
         values[name] = value
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     tree = ast.parse(text, filename=str(path))
     # The value is replaced where it is written, so that top-level expressions made of knobs see it too.
     for node in tree.body:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.widgets.cells import Line, Row, cut, to_cells
-from tui.widgets.chart.curves import Oddities, columns_of, extent, oddities, trace
+from tui.widgets.chart.curves import Oddities, Trace, columns_of, extent, oddities, trace
 from tui.widgets.chart.legend import Look, looks_of, title_row
 from tui.widgets.chart.model import ChartData, Columns, Mark, Points
-from tui.widgets.chart.plot import Canvas, draw
+from tui.widgets.chart.plot import Canvas, Stroke, draw
 from tui.widgets.chart.scale import Axis, x_axis, y_axis
 from tui.widgets.chart.ticks import tick_labels
 
@@ -28,6 +28,17 @@ class Memory:
     x: Axis | None = None
     y: Axis | None = None
     gutter: int = GUTTER_CELLS
+    layers: tuple[Layer, ...] = ()
+    """Bands and lines as they were drawn: most pictures differ from the one before in one of them, or in neither."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Strokes and what was drawn of them."""
+
+    strokes: list[Stroke]
+    size: tuple[int, int]
+    canvas: Canvas
 
 
 @dataclass(frozen=True)
@@ -66,9 +77,15 @@ def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture
     odd = _together([oddities(each, log=up.log) for each in columns])
     frame = _Frame(across, up, width - gutter - 1, rows, gutter)
     lines = [title_row(data.title, looks, odd, width)]
-    lines += _canvas_lines(frame, columns, looks, odd, labels, width)
+    traces = [
+        trace(each, up, rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=look.glyph is not None)
+        for ink, (each, look) in enumerate(zip(columns, looks, strict=True), 1)
+    ]
+    bands = _layer([each.band for each in traces if each.band], frame, memory.layers[:1])
+    curves = _layer([each.line for each in traces if each.line], frame, memory.layers[1:])
+    lines += _canvas_lines(frame, traces, (bands.canvas, curves.canvas), looks, odd, labels, width)
     lines += _x_lines(frame, odd, width, axis_rows)
-    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS)))
+    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS), (bands, curves)))
 
 
 @dataclass(frozen=True)
@@ -110,23 +127,27 @@ def _row_of(fraction: float, rows: int) -> int:
     return min(rows * 4 - 1, max(0, round(fraction * (4 * rows - 1)))) // 4
 
 
+def _layer(strokes: list[Stroke], frame: _Frame, before: tuple[Layer, ...]) -> Layer:
+    """Return the strokes drawn; what was drawn before where they are the same."""
+    size = frame.columns, frame.rows
+    for layer in before:
+        if layer.size == size and layer.strokes == strokes:
+            return layer
+    return Layer(strokes, size, draw(strokes, *size))
+
+
 def _canvas_lines(
     frame: _Frame,
-    columns: list[Columns],
+    traces: list[Trace],
+    layers: tuple[Canvas, Canvas],
     looks: list[Look],
     odd: Oddities,
     labels: dict[int, str],
     width: int,
 ) -> list[Line]:
-    traces = [
-        trace(each, frame.y, frame.rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=look.glyph is not None)
-        for ink, (each, look) in enumerate(zip(columns, looks, strict=True), 1)
-    ]
-    bands = draw([each.band for each in traces if each.band], frame.columns, frame.rows)
-    canvas = draw([each.line for each in traces if each.line], frame.columns, frame.rows)
     rows = [Row(width) for _ in range(frame.rows)]
     for index, row in enumerate(rows):
-        for layer in (bands, canvas):  # a line hides the band behind it, which would blur it
+        for layer in layers:  # a line hides the band behind it, which would blur it
             _put_canvas_row(row, frame, layer, index, looks)
         if frame.gutter >= 0:
             row.put(frame.gutter - len(labels.get(index, "")), list(labels.get(index, "")), "label")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tui.widgets.chart.ticks import log_ceiling, log_floor, log_tick_values, nice_step, tick_values
 
 _X_FACTORS = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+_TINY = 1e-300
+"""Spans and values below this are nothing: their logarithms and quotients leave the range of a float."""
 _KEEP_Y = 0.4
 """A range is kept while the data fills this part of it."""
 
@@ -65,8 +67,8 @@ def y_axis(low: float, high: float, rows: int, before: Axis | None, *, log: bool
         bottom, top = log_floor(low), log_ceiling(high)
         return Axis(bottom, top if top > bottom else 10 * bottom, log)
     span = high - low
-    if span <= abs(high) * 1e-9:
-        margin = abs(high) or 1.0
+    if span <= max(abs(high) * 1e-9, _TINY):
+        margin = abs(high) if abs(high) > _TINY else 1.0
         low, high, span = (0.0 if low > 0 else low - margin), (0.0 if high < 0 else high + margin), 2 * margin
     step = nice_step(span / max(2, min(5, rows // 2)))
     return Axis(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step)

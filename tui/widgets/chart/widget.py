@@ -91,13 +91,13 @@ class Chart(Widget, can_focus=True):
         self._request()
 
     def _request(self) -> None:
-        """Draw after the next paint, once for however many requests there are until then.
+        """Draw before the next paint, once for however many requests there are until then.
 
         Out of sight nothing is due: coming into sight is a request, and a first paint draws by itself.
         """
         if not self._due and self._visible():
             self._due = True
-            self.call_after_refresh(self._update)
+            self.call_next(self._update)
 
     def _update(self) -> None:
         self._due = False

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from textual import events
+from textual.content import Content
 from textual.document._document import EditResult
 from textual.document._edit import Edit
 from textual.geometry import Offset
@@ -18,7 +19,6 @@ from tui.widgets.code_input.completion import CompletionsLike, common_prefix
 from tui.widgets.code_input.history import History, HistoryWalk, search
 from tui.widgets.code_input.offers import CodeOffer, HistoryOffer, Offer
 from tui.widgets.code_input.popup import Popup
-from tui.widgets.code_input.terminal_keys import teach_alt_enter
 from tui.widgets.foreign import one_line, typed
 
 Completer = Callable[[str, int], Awaitable[CompletionsLike]]
@@ -111,7 +111,7 @@ class CodeInput(CodeArea):
         self._asking, self.masked = True, password
         self.plain = True
         self._set_text("")
-        self.border_title = one_line(prompt.strip(), 60) or "input"
+        self.border_title = Content(one_line(prompt.strip(), 60) or "input")
         self.border_subtitle = "enter answers the cell"
         self.add_class("-asking")
 
@@ -140,7 +140,6 @@ class CodeInput(CodeArea):
 
     def on_mount(self) -> None:
         """Set the title."""
-        teach_alt_enter()
         self.border_title = self.prompt
 
     def on_unmount(self) -> None:
@@ -155,7 +154,7 @@ class CodeInput(CodeArea):
     def watch_prompt(self, prompt: str) -> None:
         """Show the prompt as title."""
         if not self._asking:
-            self.border_title = one_line(prompt, 60)
+            self.border_title = Content(one_line(prompt, 60))
 
     # -- text -------------------------------------------------------------------------------------
 
@@ -193,10 +192,23 @@ class CodeInput(CodeArea):
         elif event.key == "shift+tab":
             handled = self._shift_tab()
         else:
-            handled = False
+            handled = await self._own_binding(event)
         if handled:
             event.stop()
             event.prevent_default()
+
+    async def _own_binding(self, event: events.Key) -> bool:
+        """Do at once what a key of ours is bound to.
+
+        Textual lets bindings bubble through the queues of all parents while it inserts characters at once: of keys
+        that come in a burst, as over SSH, the arrow would come after what was typed behind it.
+        """
+        bindings = self._bindings.key_to_bindings.get(event.key, ())
+        for binding in bindings:
+            if self.check_action(binding.action, ()) is not False:
+                await self.run_action(binding.action)
+                return True
+        return False
 
     def _newline(self, indentation: str) -> None:
         self._close_popup()

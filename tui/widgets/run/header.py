@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ def bar(fraction: float | None, width: int, status: str) -> list[Span]:
     return [
         (" " + "━" * full + ("╸" if half else ""), style),
         ("─" * (room - full - half), "left"),
-        (f" {fraction:>4.0%}", ""),
+        (f" {math.floor(fraction * 100):>3}%", ""),
     ]
 
 

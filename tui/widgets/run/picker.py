@@ -10,37 +10,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
 from tui.widgets.foreign import one_line
+from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
-
-
-@dataclass(frozen=True)
-class PresetEntry:
-    """A preset in the list."""
-
-    path: Path
-    name: str
-    title: str
-    """The first line of its docstring, or what is wrong with it."""
-    usable: bool = True
-
-
-@dataclass(frozen=True)
-class RunEntry:
-    """A run in the list."""
-
-    folder: Path
-    name: str
-    status: str
-    started: str
-    """Local time, e.g. ``11-23 04:45``."""
-    summary: str
-    """Its last metrics, or why it ended."""
+from tui.widgets.run.entries import PresetEntry, RunEntry
 
 
 class RunPicker(Vertical):
@@ -53,12 +31,13 @@ class RunPicker(Vertical):
     RunPicker #runs { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
+        key(
             "tab",
             "app.focus_next",
-            "Presets/runs",
-            id="picker.next",
-            tooltip="Go from the presets to the runs and back",
+            "Lists",
+            "picker.next",
+            "From the presets to the runs and back",
+            show=False,
         ),
     ]
 
