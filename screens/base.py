@@ -83,7 +83,8 @@ class BaseScreen(Screen[None]):
             self._focus_before = self.focused  # what is hidden loses the focus
         self.set_class(too_small, "-too-small")
         if not too_small and self._focus_before is not None:
-            self.call_after_refresh(self._focus_before.focus)
+            self.app.stylesheet.update(self)  # at once: what is typed next must not be lost
+            self.set_focus(self._focus_before)
             self._focus_before = None
         if too_small:
             text = f"This terminal has {columns}x{rows} cells.\ntorchtui needs {SMALLEST[0]}x{SMALLEST[1]} or more."

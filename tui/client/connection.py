@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -174,12 +174,3 @@ class Connection:
         self.fail("the connection was closed")
         self._client.stop_channels()
         self._client.context.destroy(linger=200)
-
-
-async def within(timeout_s: float, action: Coroutine[Any, Any, Any]) -> bool:
-    """Run `action` for at most `timeout_s`; return whether it ended by itself and without an error."""
-    try:
-        await asyncio.wait_for(action, timeout_s)
-    except (TimeoutError, KernelDied):
-        return False
-    return True

@@ -17,6 +17,7 @@ from tui.client.deathwatch import wait_for_end
 from tui.client.errors import KernelDied, KernelRefused, NotAKernel
 from tui.client.news import EventHeard, KernelEnded, KernelState, News, StateChanged, StatusRead
 from tui.client.registry import SessionInfo
+from tui.client.waiting import within
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
     EVENT,
@@ -280,8 +281,6 @@ class KernelSession:
 
     async def shutdown(self, *, timeout_s: float = 30.0) -> None:
         """End the kernel: stop its run in an orderly way, ask it to end, terminate, kill."""
-        from tui.client.connection import within
-
         self._ending = True
         if self._launching is not None:
             with contextlib.suppress(launch.LaunchError, paths.UnsafeFolder, OSError):
@@ -291,12 +290,15 @@ class KernelSession:
             return
         if self._watch is None:
             self._watch = asyncio.create_task(self._watch_process())
-        if self._connection is not None and self.state in ("idle", "busy"):
+        asked = self._connection is not None and self.state in ("idle", "busy")
+        if asked and self._connection is not None:
             await within(timeout_s + 1, self.ask(Shutdown(timeout_s)))
             await within(
                 2, self._connection.request("shutdown_request", {"restart": False}, channel="control")
             )
         for step in (None, signal.SIGTERM, signal.SIGKILL):
+            if step is None and not asked:
+                continue
             if step is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(self.process.info.pid, step)
@@ -351,8 +353,6 @@ class KernelSession:
         self._subshells.clear()
 
     async def _give_back_subshells(self) -> None:
-        from tui.client.connection import within
-
         assert self._connection is not None
         if self.state == "dead":
             return
