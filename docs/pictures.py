@@ -40,7 +40,6 @@ async def draw() -> None:
         (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="torchtui"), encoding="utf-8")
 
     app = build_app()
-    assert app.session is not None
     async with app.run_test(size=SIZE) as pilot:
         await until(lambda: app.session is not None and app.session.state == "idle", pilot)
         for count, cell in enumerate(CELLS, 1):
@@ -56,10 +55,10 @@ async def draw() -> None:
             await pilot.press(key)
             await pilot.pause(1.5)
             keep(app, name)
-        await app.session.shutdown()
+        if app.session is not None:
+            await app.session.shutdown()
 
     app = build_app(spec=plan_run("digits_cnn"))
-    assert app.session is not None
     async with app.run_test(size=SIZE) as pilot:
 
         def steps() -> int:
@@ -70,7 +69,8 @@ async def draw() -> None:
         await pilot.press("p")
         await pilot.pause(2)
         keep(app, "training")
-        await app.session.shutdown()
+        if app.session is not None:
+            await app.session.shutdown()
 
 
 if __name__ == "__main__":

@@ -151,10 +151,6 @@ class TrainingScreen(BaseScreen):
             chart.show(data)
         self._offer_keys()
 
-    def on_resize(self) -> None:
-        """Lay header and log out for the new width."""
-        self.call_after_refresh(self.show_run)
-
     def on_screen_resume(self) -> None:
         """Show what came while another screen was shown."""
         self.show_run()
@@ -263,7 +259,6 @@ class TrainingScreen(BaseScreen):
     def action_toggle_log(self) -> None:
         """Show more or less of the log."""
         self.toggle_class("-tall-log")
-        self.call_after_refresh(self.show_run)
 
     def action_log_y(self) -> None:
         """Draw the charts on a logarithmic y axis, or on a plain one again."""

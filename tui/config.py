@@ -14,6 +14,9 @@ from tui.protocol.preset import nearest
 class ConfigError(ValueError):
     """``config.toml`` cannot be used; the message says which line or key and what would be right."""
 
+    exit_code = 2
+    """It is wrong usage: the command line exits with this."""
+
 
 @dataclass(frozen=True)
 class Config:

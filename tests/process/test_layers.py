@@ -80,38 +80,32 @@ def test_reading_runs_and_talking_to_kernels_need_no_ui(package: str) -> None:
 
 def test_the_command_line_loads_the_app_only_to_open_it() -> None:
     """`--version`, `--help` and lists print and end; they do not wait for an app."""
-    loaded = modules_after_importing("tui.cli", submodules=False)
+    loaded = modules_after_importing("tui.cli", "tui.commands", submodules=False)
     assert "typer" in loaded
     assert {"textual", "numpy", "torch"} & loaded == set()
 
 
 FIRST_FRAME = """
-import asyncio, sys
-from tui.client.session import KernelSession
-from screens.autograd import AutogradScreen
-from screens.builder import BuilderScreen
-from screens.tensors import TensorsScreen
-from screens.training import TrainingScreen
-from tui.app import TorchTUI
-import tui.wiring
+import asyncio, dataclasses, sys
+from tui.protocol.run import RunSpec
+from tui.wiring import build_app
 
-session = KernelSession()
-modes = ("tensors", "autograd", "builder", "training")
-training = TrainingScreen(session, modes, entries=lambda: ([], []), spec_for=None)
-makers = {
-    "tensors": lambda: TensorsScreen(session, modes),
-    "autograd": lambda: AutogradScreen(session, modes),
-    "builder": lambda: BuilderScreen(session, modes),
-    "training": lambda: training,
-}
+app = build_app(spec=RunSpec("/nowhere.py", "/nowhere") if sys.argv[1] == "training" else None)
+wire = app._wire
+
+def painted():
+    rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+    assert "F2 Tensors" in rows[0], rows
+    print("the first frame", *sys.modules)
+    return dataclasses.replace(wire(), connect=None)
 
 async def paint():
-    app = TorchTUI(session, makers, first=sys.argv[1])
+    app._wire = painted
     async with app.run_test(size=(120, 40)) as pilot:
+        while not app.screen.query("#body"):
+            await pilot.pause(0.01)
         await pilot.pause()
-        rows = ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
-        assert "Tensors" in rows[0], rows
-        print("\\n".join(sys.modules))
+        print("the first screen", *sys.modules)
 
 asyncio.run(paint())
 """
@@ -124,6 +118,9 @@ def test_the_first_frame_is_painted_without_what_is_slow_to_load(first: str, tmp
         capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    loaded = roots(set(done.stdout.split()))
-    assert {"textual", "screens"} <= loaded
-    assert loaded & {"torch", "numpy", "plotext", "jupyter_client", "ipykernel", "zmq", "IPython"} == set()
+    frame, screen = (set(line.split()) for line in done.stdout.splitlines())
+    assert "textual" in roots(frame)
+    assert {name for name in frame if name.startswith(("screens", "typer", "tui.client"))} == set()
+    assert f"screens.{first}" in screen
+    slow = {"torch", "numpy", "plotext", "jupyter_client", "ipykernel", "zmq", "IPython"}
+    assert roots(screen) & slow == set()

@@ -51,7 +51,8 @@ from tui.protocol.messages import (
     VariableTable,
 )
 from tui.protocol.run import RunSpec
-from tui.widgets.run.picker import PresetEntry, RunEntry
+from tui.session_app import Wiring
+from tui.widgets.run.entries import PresetEntry, RunEntry
 
 R = TypeVar("R")
 Message = dict[str, Any]
@@ -285,7 +286,8 @@ def make_app(
             "autograd": lambda: AutogradScreen(session, modes),
             "builder": lambda: BuilderScreen(session, modes),
         }
-    return NotedApp(session, makers, first=first, **options)
+    theme = {"theme": options.pop("theme")} if "theme" in options else {}
+    return NotedApp(lambda: Wiring(session, makers, **options), modes=modes, first=first, **theme)
 
 
 @asynccontextmanager

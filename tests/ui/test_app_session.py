@@ -72,7 +72,7 @@ async def test_the_first_frame_comes_before_the_kernel_and_its_state_is_told() -
 
 
 async def test_the_session_is_brought_up_and_its_status_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.app.STATUS_EVERY_S", 0.01)
+    monkeypatch.setattr("tui.session_app.STATUS_EVERY_S", 0.01)
     session = FakeSession("starting")
     async with opened(make_app(session, connect=connecting(session))) as pilot:
         await until(pilot, lambda: session.status is not None)
@@ -113,7 +113,7 @@ async def test_a_restart_is_offered_within_a_second_of_the_end() -> None:
 
 
 async def test_a_dead_kernel_is_told_with_the_reason_and_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.app.STATUS_EVERY_S", 0.01)
+    monkeypatch.setattr("tui.session_app.STATUS_EVERY_S", 0.01)
     session = FakeSession("starting")
     async with opened(make_app(session, connect=connecting(session))) as pilot:
         await until(pilot, lambda: session.status is not None)
@@ -131,7 +131,7 @@ async def test_a_dead_kernel_is_told_with_the_reason_and_a_restart(monkeypatch: 
 
 
 async def test_who_looks_around_can_restart_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.app.STATUS_EVERY_S", 0.01)
+    monkeypatch.setattr("tui.session_app.STATUS_EVERY_S", 0.01)
     session = FakeSession("starting")
     async with opened(make_app(session, connect=connecting(session))) as pilot:
         await until(pilot, lambda: session.status is not None)

@@ -27,7 +27,7 @@ from tui.protocol.messages import (
 )
 from tui.widgets.chart import Chart, ChartData
 from tui.widgets.record_table import RecordTable
-from tui.widgets.run.picker import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry, RunEntry
 from tui.widgets.transcript import Transcript
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"

@@ -21,8 +21,9 @@ from tui.protocol.messages import ControlRun, Refusal, RunState, StartRun
 from tui.protocol.run import RunError, RunSpec
 from tui.widgets.chart import Chart
 from tui.widgets.record_table import RecordTable
+from tui.widgets.run.entries import PresetEntry, RunEntry
 from tui.widgets.run.header import RunHeader, RunLog
-from tui.widgets.run.picker import PresetEntry, RunEntry, RunPicker
+from tui.widgets.run.picker import RunPicker
 
 LIVE = replace(
     INFO, status="running", ended_at=None, epoch=0, step=0, pid=os.getpid(), host=socket.gethostname(),

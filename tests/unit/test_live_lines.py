@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual.geometry import Region, Size
 
 from tui.widgets.cells import Line, Row, changed_spans, cut, to_cells
-from tui.widgets.live_lines import LiveLines
+from tui.widgets.live_lines import LiveLines, Span
 
 
 class Lines(LiveLines):
@@ -20,6 +20,14 @@ class Lines(LiveLines):
     def __init__(self) -> None:
         super().__init__()
         self.painted: list[Region] = []
+        self.given: list[list[Span]] = []
+
+    def lay_out(self, width: int, height: int) -> list[list[Span]]:
+        return self.given
+
+    def show(self, given: list[list[Span]]) -> None:
+        self.given = given
+        self.show_lines()
 
     @property
     def size(self) -> Size:

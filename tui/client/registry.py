@@ -28,6 +28,9 @@ KEEP_DEAD_S = 24 * 3600.0
 class NoSuchSession(LookupError):
     """No live session goes by that name; the message names the ones there are."""
 
+    exit_code = 2
+    """It is wrong usage: the command line exits with this."""
+
 
 @dataclass(frozen=True)
 class SessionInfo:

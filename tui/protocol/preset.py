@@ -42,6 +42,9 @@ ARGUMENTS: Final = {
 class PresetError(ValueError):
     """A file breaks the preset contract, or none has the name; the message is for the user."""
 
+    exit_code = 2
+    """It is wrong usage: the command line exits with this."""
+
     def __init__(self, message: str, *, path: str = "", line: int | None = None) -> None:
         self.path = path
         self.line = line

@@ -21,6 +21,9 @@ MAX_FOLDERS: Final = 512
 class RunNotFound(LookupError):
     """No run is meant by a text, or several; the message says so, and names the nearest."""
 
+    exit_code = 2
+    """It is wrong usage: the command line exits with this."""
+
 
 def list_runs(root: Path) -> tuple[RunRecord, ...]:
     """Return the runs and logs directly under ``root``, newest first; none where there is no such folder."""

@@ -19,7 +19,7 @@ Span = tuple[str, str]
 class LiveLines(Widget):
     """A block of lines fed whole; only cells that changed go to the terminal.
 
-    Subclasses name their styles in `STYLES`, each with a component class ``<css name>--<style>``.
+    Subclasses make the lines in `lay_out` and name their styles in `STYLES`, each with a component class ``<css name>--<style>``.
     """
 
     STYLES: tuple[str, ...] = ()
@@ -35,15 +35,19 @@ class LiveLines(Widget):
         super().notify_style_update()
         self._styles.clear()
 
-    def show(self, lines: Sequence[Sequence[Span]]) -> None:
-        """Show these lines; those beyond the widget's height are not seen."""
-        self._spans = tuple(tuple(line) for line in lines)
+    def lay_out(self, width: int, height: int) -> Sequence[Sequence[Span]]:
+        """Return the lines for a size; those beyond `height` are not seen. Subclasses make them here."""
+        raise NotImplementedError
+
+    def show_lines(self) -> None:
+        """Lay the lines out, and paint what is different."""
+        self._spans = tuple(tuple(line) for line in self.lay_out(*self.size))
         self._update()
 
     def on_resize(self) -> None:
-        """Lay the lines out anew."""
+        """Lay the lines out for the new size."""
         self._lines = []
-        self._update()
+        self.show_lines()
 
     def _update(self) -> None:
         width, height = self.size

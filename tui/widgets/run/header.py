@@ -128,9 +128,18 @@ class RunHeader(LiveLines):
     STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "muted")
     COMPONENT_CLASSES = {f"runheader--{style}" for style in STYLES}
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._data: HeaderData | None = None
+
     def show_run(self, data: HeaderData) -> None:
         """Show how a run is."""
-        self.show(header_lines(data, self.size.width or 80))
+        self._data = data
+        self.show_lines()
+
+    def lay_out(self, width: int, height: int) -> Lines:
+        """Return the three lines; none before there is a run."""
+        return [] if self._data is None else header_lines(self._data, width)
 
 
 class RunLog(LiveLines):
@@ -140,6 +149,15 @@ class RunLog(LiveLines):
     RunLog { height: 6; background: $background; color: $text-muted; border-top: solid $panel; padding: 0 1; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._tail: list[str] = []
+
     def show_tail(self, lines: list[str]) -> None:
         """Show as many of the last lines as there is room for."""
-        self.show([[(line, "")] for line in lines[-max(1, self.size.height) :]])
+        self._tail = lines
+        self.show_lines()
+
+    def lay_out(self, width: int, height: int) -> Lines:
+        """Return the last lines."""
+        return [[(line, "")] for line in self._tail[-height:]] if height else []

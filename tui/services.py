@@ -1,0 +1,168 @@
+"""What an app is wired to: the session, its screens, and the lists that they choose from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui import paths
+from tui.client.registry import SessionInfo, list_sessions
+from tui.client.session import KernelSession
+from tui.config import read_config
+from tui.protocol.preset import PresetError, preset_files, read_preset
+from tui.protocol.run import RunSpec
+from tui.session_app import Wiring
+from tui.training_plan import plan_preset
+from tui.widgets.run.entries import PresetEntry, RunEntry
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from screens.training import TrainingScreen
+
+
+def wire_session(
+    modes: tuple[str, ...],
+    *,
+    python: str | None,
+    spec: RunSpec | None,
+    attach: SessionInfo | None,
+    foreign: Path | None,
+) -> Wiring:
+    """Return all screens over a fresh session (training `spec` at once), a live one or a Jupyter kernel."""
+    config = read_config()
+    session = KernelSession(
+        python=python or config.python or None,
+        title="torchtui" if spec is None else f"train {Path(spec.preset).stem}",
+        idle_hours=config.idle_hours,
+    )
+    screens = Screens(session, modes)
+    fresh = attach is None and foreign is None
+    return Wiring(
+        session,
+        {mode: partial(screens.make, mode) for mode in modes},
+        connect=_connector(session, screens, spec, attach, foreign),
+        notices=_notices if fresh else tuple,
+        keep_session=attach is not None,
+        others=lambda: _others(session),
+    )
+
+
+def wire_watch(root: Path, folder: Path | None) -> Wiring:
+    """Return the Training screen alone, on the runs in `root`, `folder` the one shown at once."""
+
+    def make() -> Screen[None]:
+        from screens.training import TrainingScreen
+
+        entries = partial(_entries, root, with_presets=False)
+        return TrainingScreen(None, ("training",), entries=entries, spec_for=plan_preset, folder=folder)
+
+    return Wiring(None, {"training": make})
+
+
+class Screens:
+    """Makes the screens over a session when they are first gone to: none is imported before the first frame."""
+
+    def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:
+        self._session, self._modes = session, modes
+
+    @cached_property
+    def training(self) -> TrainingScreen:
+        """The Training screen, which also starts runs."""
+        from screens.training import TrainingScreen
+
+        entries = partial(_entries, paths.runs_dir(), with_presets=True)
+        return TrainingScreen(self._session, self._modes, entries=entries, spec_for=plan_preset)
+
+    def make(self, mode: str) -> Screen[None]:
+        """Return the screen of a mode."""
+        if mode == "tensors":
+            from screens.tensors import TensorsScreen
+
+            return TensorsScreen(self._session, self._modes)
+        if mode == "autograd":
+            from screens.autograd import AutogradScreen
+
+            return AutogradScreen(self._session, self._modes)
+        if mode == "builder":
+            from screens.builder import BuilderScreen
+
+            return BuilderScreen(self._session, self._modes)
+        return self.training
+
+
+def _connector(
+    session: KernelSession,
+    screens: Screens,
+    spec: RunSpec | None,
+    attach: SessionInfo | None,
+    foreign: Path | None,
+) -> Callable[[], Awaitable[None]]:
+    async def connect() -> None:
+        if foreign is not None:
+            await session.attach_foreign(foreign)
+        elif attach is not None:
+            await session.attach(attach)
+        else:
+            await session.start()
+        await session.read_status()
+        if spec is not None:
+            screens.training.start_run(spec)
+
+    return connect
+
+
+def _entries(root: Path, *, with_presets: bool) -> tuple[list[PresetEntry], list[RunEntry]]:
+    return preset_entries() if with_presets else [], run_entries(root)
+
+
+def preset_entries() -> list[PresetEntry]:
+    """Return the presets there are; one that breaks the contract says so."""
+    entries: list[PresetEntry] = []
+    for path in preset_files(paths.preset_folders()):
+        try:
+            info = read_preset(path)
+            entries.append(PresetEntry(path, info.name, info.title))
+        except PresetError as error:
+            entries.append(PresetEntry(path, path.stem, str(error), usable=False))
+    return entries
+
+
+def run_entries(root: Path) -> list[RunEntry]:
+    """Return the runs of a folder, newest first."""
+    from tui.runs.index import list_runs
+
+    entries: list[RunEntry] = []
+    for record in list_runs(root):
+        info = record.info
+        started = time.strftime("%m-%d %H:%M", time.localtime(record.started_s))
+        if info is not None and info.error is not None:
+            summary = f"{info.error.kind}: {info.error.message}"
+        elif info is not None:
+            summary = f"epoch {info.epoch}/{info.epochs or '?'}, step {info.step:,}, {info.device}"
+        else:
+            summary = record.reason
+        entries.append(RunEntry(record.folder, record.name, record.status, started, summary))
+    return entries
+
+
+def _others(session: KernelSession | None = None) -> list[SessionInfo]:
+    """Return the live sessions but for this one, newest first."""
+    mine = session.info.id if session is not None and session.info is not None else ""
+    try:
+        return [info for info in list_sessions() if info.id != mine]
+    except OSError:
+        return []
+
+
+def _notices() -> tuple[str, ...]:
+    """Say which sessions were left running."""
+    live = _others()
+    if not live:
+        return ()
+    noun = "session is" if len(live) == 1 else "sessions are"
+    named = ", ".join(f"{info.id} ({info.title})" for info in live[:3]) + (", …" if len(live) > 3 else "")
+    return (f"{len(live)} {noun} running without a terminal: {named}. ctrl+p, Attach goes there.",)
