@@ -6,6 +6,7 @@ difference as one reads code.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -48,15 +49,20 @@ class _Clock:
         return 0.0
 
 
-def compare(pilot: Pilot[int], name: str, size: tuple[int, int]) -> None:
-    """Compare what is on the screen with the file, or write it."""
-    text = screen_text(pilot.app) + "\n"
+async def compare(pilot: Pilot[int], name: str, size: tuple[int, int]) -> None:
+    """Compare what comes to stand on the screen with the file, or write it once it stands still."""
     path = SNAPSHOTS / f"{name}-{size[0]}x{size[1]}.txt"
     if os.environ.get(WRITE):
+        before = ""
+        while before != (before := screen_text(pilot.app)):
+            await pilot.pause(0.3)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(before + "\n", encoding="utf-8")
     assert path.is_file(), f"no snapshot yet: {WRITE}=1 writes it"
-    assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
+    expected = path.read_text(encoding="utf-8").splitlines()
+    with contextlib.suppress(TimeoutError):
+        await until(pilot, lambda: screen_text(pilot.app).splitlines() == expected, timeout_s=5.0)
+    assert screen_text(pilot.app).splitlines() == expected
 
 
 @SIZES
@@ -85,7 +91,7 @@ async def test_tensors(size: tuple[int, int]) -> None:
         transcript, table = pilot.app.screen.query_one(Transcript), pilot.app.screen.query_one(RecordTable)
         await until(pilot, lambda: "RuntimeError" in transcript.text and table.row_count == 3)
         await pilot.pause()
-        compare(pilot, "tensors", size)
+        await compare(pilot, "tensors", size)
 
 
 @SIZES
@@ -131,7 +137,7 @@ async def test_autograd(size: tuple[int, int]) -> None:
     async with opened(make_app(session, first="autograd"), size) as pilot:
         await until(pilot, lambda: pilot.app.screen.query_one(RecordTable).row_count == 3)
         await pilot.pause()
-        compare(pilot, "autograd", size)
+        await compare(pilot, "autograd", size)
 
 
 @SIZES
@@ -166,7 +172,7 @@ async def test_builder(size: tuple[int, int]) -> None:
     async with opened(make_app(session, first="builder"), size) as pilot:
         await until(pilot, lambda: pilot.app.screen.query_one(RecordTable).row_count == 4)
         await pilot.pause()
-        compare(pilot, "builder", size)
+        await compare(pilot, "builder", size)
 
 
 @SIZES
@@ -188,7 +194,7 @@ async def test_training_picker(size: tuple[int, int]) -> None:
     async with opened(make_app(FakeSession(), first="training", shelf=shelf), size) as pilot:
         await until(pilot, lambda: all(table.row_count == 2 for table in pilot.app.screen.query(RecordTable)))
         await pilot.pause()
-        compare(pilot, "training-picker", size)
+        await compare(pilot, "training-picker", size)
 
 
 @SIZES
@@ -207,4 +213,4 @@ async def test_training_run(tmp_path: Path, size: tuple[int, int]) -> None:
             chart.show(data)
             await until(pilot, lambda chart=chart, data=data: data.title in chart.render_line(0).text)  # type: ignore[misc]
         await pilot.pause()
-        compare(pilot, "training-run", size)
+        await compare(pilot, "training-run", size)

@@ -19,7 +19,8 @@ Span = tuple[str, str]
 class LiveLines(Widget):
     """A block of lines fed whole; only cells that changed go to the terminal.
 
-    Subclasses make the lines in `lay_out` and name their styles in `STYLES`, each with a component class ``<css name>--<style>``.
+    Subclasses make the lines in `lay_out` and name their styles in `STYLES`, each with a component class
+    ``<css name>--<style>``.
     """
 
     STYLES: tuple[str, ...] = ()
