@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tui import paths
 from tui.client import launch, registry
 from tui.client.deathwatch import wait_for_end
-from tui.client.errors import KernelDied, KernelRefused, NotAKernel
+from tui.client.errors import KernelDied, NotAKernel
+from tui.client.lanes import Lanes
 from tui.client.news import EventHeard, KernelEnded, KernelState, News, StateChanged, StatusRead
 from tui.client.registry import SessionInfo
 from tui.client.waiting import within
-from tui.protocol.codec import DecodeError, decode, encode
+from tui.protocol.codec import DecodeError, decode
 from tui.protocol.messages import (
     EVENT,
-    REQUEST,
     VERSION,
     Event,
     GetStatus,
     KernelStatus,
-    Refusal,
     Request,
     Shutdown,
 )
@@ -44,9 +43,7 @@ BOOT_PATH = str(launch.BOOT)
 class KernelSession:
     """One kernel and the talk with it.
 
-    Listeners are called on the event loop with every piece of `News`. Tables and status are asked on subshells:
-    one for steering (status, pause) and one for inspection (tables, completion), so that a long table never
-    stands before a pause.
+    Listeners are called on the event loop with every piece of `News`.
     """
 
     def __init__(
@@ -61,7 +58,7 @@ class KernelSession:
         self.process: launch.KernelProcess | None = None
         self.foreign = False
         self._connection: Connection | None = None
-        self._subshells: dict[str, str] = {}
+        self._lanes: Lanes | None = None
         self._listeners: list[Callable[[News], None]] = []
         self._watch: asyncio.Task[None] | None = None
         self._ending = False
@@ -147,11 +144,8 @@ class KernelSession:
             await self._connection.request("kernel_info_request", {}, timeout_s=READY_TIMEOUT_S)
             if self.foreign:
                 await self._adopt()
-            for name in ("steer", "inspect"):
-                reply = await self._connection.request(
-                    "create_subshell_request", {}, channel="control", timeout_s=20
-                )
-                self._subshells[name] = reply.get("subshell_id", "")
+            self._lanes = Lanes(self._connection)
+            await self._lanes.open()
             status = await self.ask(GetStatus())
         except KernelDied as died:
             raise launch.LaunchError(self._why_not(str(died))) from None
@@ -225,6 +219,11 @@ class KernelSession:
             raise KernelDied("the kernel is starting")
         return self._connection
 
+    def _past_cells(self) -> Lanes:
+        if self._lanes is None:
+            raise KernelDied("the kernel is starting")
+        return self._lanes
+
     async def ask(self, request: Request[R], *, timeout_s: float | None = None) -> R:
         """Ask the kernel and wait for its answer; works while a cell runs and while a run trains.
 
@@ -233,15 +232,7 @@ class KernelSession:
             tui.client.errors.KernelDied: the kernel ended.
             TimeoutError: no answer within `timeout_s`.
         """
-        name = type(request).__name__
-        lane = "inspect" if name.startswith("List") else "steer"
-        content = {"name": name, "body": encode(request)}
-        reply = await self._door().request(
-            REQUEST, content, subshell=self._subshells.get(lane) or None, timeout_s=timeout_s
-        )
-        if "error" in reply:
-            raise KernelRefused(decode(Refusal, reply["error"]))
-        return decode(request.reply_type(), reply.get("ok"))
+        return await self._past_cells().ask(request, timeout_s=timeout_s)
 
     async def read_status(self) -> KernelStatus:
         """Ask how the kernel is and tell the listeners."""
@@ -251,9 +242,7 @@ class KernelSession:
 
     async def jupyter(self, kind: str, content: Message, *, timeout_s: float | None = 5.0) -> dict[str, Any]:
         """Send a Jupyter request (completion, inspection, is-complete) past the running cell; returns the content."""
-        return await self._door().request(
-            kind, content, subshell=self._subshells.get("inspect") or None, timeout_s=timeout_s
-        )
+        return await self._past_cells().jupyter(kind, content, timeout_s=timeout_s)
 
     # -- cells ------------------------------------------------------------------------------------
 
@@ -347,21 +336,10 @@ class KernelSession:
                 await self._watch
             self._watch = None
         if self._connection is not None:
-            await self._give_back_subshells()
+            if self._lanes is not None and self.state != "dead":
+                await self._lanes.give_back()
             await self._connection.close()
-            self._connection = None
-        self._subshells.clear()
-
-    async def _give_back_subshells(self) -> None:
-        assert self._connection is not None
-        if self.state == "dead":
-            return
-        for subshell in self._subshells.values():
-            request = self._connection.request(
-                "delete_subshell_request", {"subshell_id": subshell}, channel="control"
-            )
-            if subshell and not await within(0.5, request):
-                return
+        self._connection = self._lanes = None
 
     # -- iopub ------------------------------------------------------------------------------------
 
