@@ -28,6 +28,7 @@ from tui.kernel.safe_objects import (
 )
 from tui.kernel.summary import number, statistics_text
 from tui.kernel.tensor_stats import TensorStats, tensor_stats
+from tui.kernel.training.handover import RunHandle
 from tui.protocol.messages import Variable
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ _ARRAY_LIMIT: Final = 1_000_000
 
 def kind_of(value: object) -> str:
     """Return the kind of a variable, in the words of `Variable.kind`."""
+    if type(value) is RunHandle:
+        return "run"
     if type(value) in _TORCH_VALUES:
         return "value"
     array = _array_class()
@@ -74,6 +77,8 @@ def summary_of(row: Variable, value: object) -> Variable:
         return replace(row, summary=_optimizer(instance_attributes(value)))
     if row.kind == "scheduler":
         return replace(row, summary=_scheduler(instance_attributes(value)))
+    if type(value) is RunHandle:
+        return replace(row, summary=f"{value.status}, epoch {value.epoch}, step {value.step}")
     if row.kind in ("loader", "dataset"):
         return replace(row, summary=_data(value))
     if type(value) in _TORCH_VALUES:

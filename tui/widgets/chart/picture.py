@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from tui.widgets.cells import Line, Row, cut, to_cells
 from tui.widgets.chart.curves import Oddities, Trace, columns_of, extent, oddities, trace
+from tui.widgets.chart.layers import Layer, layer
 from tui.widgets.chart.legend import Look, looks_of, title_row
 from tui.widgets.chart.model import ChartData, Columns, Mark, Points
-from tui.widgets.chart.plot import Canvas, Stroke, draw
+from tui.widgets.chart.plot import Canvas
 from tui.widgets.chart.scale import Axis, x_axis, y_axis
 from tui.widgets.chart.ticks import tick_labels
 
@@ -28,17 +29,10 @@ class Memory:
     x: Axis | None = None
     y: Axis | None = None
     gutter: int = GUTTER_CELLS
-    layers: tuple[Layer, ...] = ()
-    """Bands and lines as they were drawn: most pictures differ from the one before in one of them, or in neither."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Strokes and what was drawn of them."""
-
-    strokes: list[Stroke]
-    size: tuple[int, int]
-    canvas: Canvas
+    bands: Layer | None = None
+    """The bands as they were drawn."""
+    curves: Layer | None = None
+    """The lines as they were drawn."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +75,12 @@ def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture
         trace(each, up, rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=look.glyph is not None)
         for ink, (each, look) in enumerate(zip(columns, looks, strict=True), 1)
     ]
-    bands = _layer([each.band for each in traces if each.band], frame, memory.layers[:1])
-    curves = _layer([each.line for each in traces if each.line], frame, memory.layers[1:])
+    size = frame.columns, frame.rows
+    bands = layer([each.band for each in traces if each.band], size, memory.bands)
+    curves = layer([each.line for each in traces if each.line], size, memory.curves)
     lines += _canvas_lines(frame, traces, (bands.canvas, curves.canvas), looks, odd, labels, width)
     lines += _x_lines(frame, odd, width, axis_rows)
-    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS), (bands, curves)))
+    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS), bands, curves))
 
 
 @dataclass(frozen=True)
@@ -127,15 +122,6 @@ def _row_of(fraction: float, rows: int) -> int:
     return min(rows * 4 - 1, max(0, round(fraction * (4 * rows - 1)))) // 4
 
 
-def _layer(strokes: list[Stroke], frame: _Frame, before: tuple[Layer, ...]) -> Layer:
-    """Return the strokes drawn; what was drawn before where they are the same."""
-    size = frame.columns, frame.rows
-    for layer in before:
-        if layer.size == size and layer.strokes == strokes:
-            return layer
-    return Layer(strokes, size, draw(strokes, *size))
-
-
 def _canvas_lines(
     frame: _Frame,
     traces: list[Trace],
@@ -147,8 +133,8 @@ def _canvas_lines(
 ) -> list[Line]:
     rows = [Row(width) for _ in range(frame.rows)]
     for index, row in enumerate(rows):
-        for layer in layers:  # a line hides the band behind it, which would blur it
-            _put_canvas_row(row, frame, layer, index, looks)
+        for canvas in layers:  # a line hides the band behind it, which would blur it
+            _put_canvas_row(row, frame, canvas, index, looks)
         if frame.gutter >= 0:
             row.put(frame.gutter - len(labels.get(index, "")), list(labels.get(index, "")), "label")
             row.put(frame.gutter, ["┤" if index in labels else "│"], "axis")
