@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -155,3 +156,24 @@ def test_best_is_the_first_of_the_best_finite_values() -> None:
     assert largest is not None
     assert (smallest.step, smallest.value) == (2, 1)
     assert (largest.step, largest.value) == (1, 2)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 60), st.floats(-1e3, 1e3)), max_size=40), min_size=1, max_size=6
+    ),
+    st.integers(1, 12),
+)
+def test_an_envelope_that_goes_on_from_the_last_is_that_of_all_points(
+    batches: list[list[tuple[int, float]]], columns: int
+) -> None:
+    edges = np.linspace(0, 60, columns + 1)
+    growing = Series()
+    for batch in batches:
+        if batch:
+            growing.append([step for step, _ in batch], [0.0] * len(batch), [value for _, value in batch])
+        found = growing.envelope(edges)
+    afresh = Series.of(growing.steps, growing.values).envelope(edges)
+    for field in dataclasses.fields(afresh):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(afresh, field.name), field.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import Lock
 
 import numpy as np
@@ -54,6 +54,13 @@ class Envelope:
     non_positive: Integers
     """Count of finite values that are zero or less, which a log axis cannot show."""
 
+    def followed_by(self, later: Envelope, start: int) -> Envelope:
+        """Return the first `start` columns of this one with those of `later` behind them."""
+        pairs = {
+            field.name: (getattr(self, field.name), getattr(later, field.name)) for field in fields(self)
+        }
+        return Envelope(**{name: np.concatenate((old[:start], new)) for name, (old, new) in pairs.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -63,6 +70,18 @@ class Point:
     wall_time_s: float
     """Seconds since 1970."""
     value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """An envelope as it was made, to go on from while the same columns are asked for and points only come."""
+
+    edges: Floats
+    version: int
+    cuts: int
+    """How often points had been cut off or merged in."""
+    last_step: int
+    envelope: Envelope
 
 
 class Series:
@@ -79,6 +98,8 @@ class Series:
         self._lock = Lock()
         self._length = 0
         self._version = 0
+        self._cut_count = 0
+        self._kept: _Kept | None = None
         self._steps: Integers = np.empty(0, dtype=np.int64)
         self._wall_times: Floats = np.empty(0)
         self._values: NDArray[np.floating] = np.empty(0, dtype=np.float32)
@@ -167,17 +188,33 @@ class Series:
         Shape:
             edges: (C+1,), ascending. Every field of the result: (C,).
         """
+        bounds = np.asarray(edges, dtype=np.float64)
         with self._lock:
-            bounds = np.asarray(edges, dtype=np.float64)
-            steps, values = self._steps[: self._length], self._values[: self._length]
-            cut = _cuts(steps, bounds)
-            first, last = cut[:-1], cut[1:]
-            measures, counts = self._pyramid.query(values, first, last)
-            some = last > first
-            ends = np.full((2, len(first)), np.nan)
+            kept, start = self._kept, 0
+            if kept is not None and kept.version == self._version and np.array_equal(kept.edges, bounds):
+                return kept.envelope
+            if kept is not None and kept.cuts == self._cut_count and np.array_equal(kept.edges, bounds):
+                # points came at the end alone: columns before the one that held the end are as they were
+                start = max(0, int(np.searchsorted(bounds, kept.last_step, side="right")) - 1)
+                start = min(start, len(bounds) - 2)
+            envelope = self._summary(bounds[start:])
+            if kept is not None and start:
+                envelope = kept.envelope.followed_by(envelope, start)
             if self._length:
-                ends[0, some] = values[first[some]]
-                ends[1, some] = values[last[some] - 1]
+                last_step = int(self._steps[self._length - 1])
+                self._kept = _Kept(bounds.copy(), self._version, self._cut_count, last_step, envelope)
+        return envelope
+
+    def _summary(self, bounds: Floats) -> Envelope:
+        steps, values = self._steps[: self._length], self._values[: self._length]
+        cut = _cuts(steps, bounds)
+        first, last = cut[:-1], cut[1:]
+        measures, counts = self._pyramid.query(values, first, last)
+        some = last > first
+        ends = np.full((2, len(first)), np.nan)
+        if self._length:
+            ends[0, some] = values[first[some]]
+            ends[1, some] = values[last[some] - 1]
         finite = counts[FINITE]
         empty = finite == 0
         measures[LOW][empty] = measures[HIGH][empty] = np.nan
@@ -218,6 +255,7 @@ class Series:
 
     def _truncate(self, length: int) -> None:
         self._length = length
+        self._cut_count += 1
         self._pyramid.truncate(length)
 
     def _write(self, steps: Integers, times: Floats, values: Floats) -> None:
