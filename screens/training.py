@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from tui.client.session import KernelSession
     from tui.runs.reader import RunReader
 
-REFRESH_S = 0.5
-"""How often a live run is read and shown; a slow terminal makes it less."""
+REFRESH_S = 1.0
+"""How often a live run is read and shown; a slow terminal makes it less, a change of its status makes it now."""
 CHARTS = 4
 STEERED = ("running", "paused")
 Entries = tuple[list[PresetEntry], list[RunEntry]]
@@ -80,6 +81,7 @@ class TrainingScreen(BaseScreen):
         self._pages = 1
         self._seen_run = ""
         self._log_y = False
+        self._poke = asyncio.Event()  # set when the run is to be read at once
         self._offered: tuple[object, ...] = ()
 
     def compose_body(self) -> ComposeResult:
@@ -127,7 +129,10 @@ class TrainingScreen(BaseScreen):
                 due = False
                 self.show_run()
             if not changes.more:
-                await asyncio.sleep(REFRESH_S if reader.record.live else 4 * REFRESH_S)
+                self._poke.clear()
+                with contextlib.suppress(TimeoutError):
+                    wait_s = REFRESH_S if reader.record.live else 2 * REFRESH_S
+                    await asyncio.wait_for(self._poke.wait(), wait_s)
 
     def show_run(self) -> None:
         """Bring header, charts and log up to date with what has been read."""
@@ -182,6 +187,7 @@ class TrainingScreen(BaseScreen):
         """Follow the session's run."""
         match news_item:
             case news.EventHeard(event) if event.kind == "run":
+                self._poke.set()
                 self.read_status()
             case news.StatusRead():
                 self._adopt_run()
