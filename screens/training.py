@@ -218,8 +218,10 @@ class TrainingScreen(BaseScreen):
         try:
             await self.session.ask(StartRun(spec))
             await self.session.read_status()
-        except (KernelDied, KernelRefused) as error:
-            self.notify(str(error), severity="error", timeout=15, markup=False)
+        except (KernelDied, KernelRefused, TimeoutError) as error:
+            self.notify(
+                str(error) or "the kernel does not answer", severity="error", timeout=15, markup=False
+            )
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -245,8 +247,8 @@ class TrainingScreen(BaseScreen):
         try:
             await self.session.ask(ControlRun(action))
             await self.session.read_status()
-        except (KernelDied, KernelRefused) as error:
-            self.notify(str(error), severity="error", markup=False)
+        except (KernelDied, KernelRefused, TimeoutError) as error:
+            self.notify(str(error) or "the kernel does not answer", severity="error", markup=False)
 
     @work(exclusive=True, group="entries")
     async def action_choose(self) -> None:
@@ -282,7 +284,9 @@ class TrainingScreen(BaseScreen):
         try:
             spec = self._spec_for(event.path)
         except ValueError as error:  # the preset breaks the contract
-            self.notify(str(error), severity="error", timeout=15, markup=False)
+            self.notify(
+                str(error) or "the kernel does not answer", severity="error", timeout=15, markup=False
+            )
             return
         self.start_run(spec)
 

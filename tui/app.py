@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from rich.console import RenderableType
 from textual import on
@@ -24,9 +24,6 @@ from tui.themes import THEMES
 from tui.widgets.foreign import clean
 from tui.widgets.keys import key
 from tui.widgets.mode_tabs import MODES, ModeTabs
-
-if TYPE_CHECKING:
-    pass
 
 
 class TorchTUI(SessionApp):

@@ -55,10 +55,17 @@ def check_all(python: str | None) -> list[Check]:
     return [
         Check("torchtui", "ok", f"{__version__}, Python {sys.version.split()[0]}"),
         *_config(),
-        *_kernel_checks(python or default_python()),
+        *_kernel_checks(python or _configured_python() or default_python()),
         *_terminal(),
         *_folders(),
     ]
+
+
+def _configured_python() -> str:
+    try:
+        return read_config().python
+    except ConfigError:
+        return ""
 
 
 def _config() -> Iterable[Check]:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tui.client.errors import KernelDied, KernelRefused
 from tui.client.launch import LaunchError
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
+from tui.config import read_config
 from tui.protocol.messages import ControlRun, StartRun
 from tui.protocol.run import RunSpec
 
@@ -35,7 +36,7 @@ async def _train_headless(spec: RunSpec, python: str | None, as_json: bool) -> i
     from tui.progress import show_progress, summary, summary_table
     from tui.runs.reader import RunReader
 
-    session = KernelSession(python=python, title=f"train {Path(spec.preset).stem}")
+    session = _session(spec, python)
     interrupts = 0
     stopping: asyncio.Task[None] | None = None
 
@@ -51,7 +52,7 @@ async def _train_headless(spec: RunSpec, python: str | None, as_json: bool) -> i
     with _on_interrupt(interrupted):
         try:
             try:
-                folder = await _start(session, spec)
+                folder = await _start(session, spec, lambda: interrupts > 0)
             except (NotStarted, LaunchError):
                 if interrupts:
                     return 130  # before there was anything to save
@@ -80,9 +81,22 @@ async def _train_headless(spec: RunSpec, python: str | None, as_json: bool) -> i
     return 0 if result["status"] in ("finished", "stopped") else 1
 
 
-async def _start(session: KernelSession, spec: RunSpec) -> Path:
+def _session(spec: RunSpec, python: str | None) -> KernelSession:
+    config = read_config()
+    return KernelSession(
+        python=python or config.python or None,
+        title=f"train {Path(spec.preset).stem}",
+        idle_hours=config.idle_hours,
+    )
+
+
+async def _start(
+    session: KernelSession, spec: RunSpec, cancelled: Callable[[], bool] = lambda: False
+) -> Path:
     try:
         await session.start()
+        if cancelled():
+            raise NotStarted("interrupted before the run began")
         state = await session.ask(StartRun(spec))
     except (KernelRefused, KernelDied) as error:
         raise NotStarted(str(error)) from None
@@ -129,7 +143,7 @@ def train_detached(spec: RunSpec, *, python: str | None, as_json: bool) -> int:
 
 
 async def _train_detached(spec: RunSpec, python: str | None) -> Detached:
-    session = KernelSession(python=python, title=f"train {Path(spec.preset).stem}")
+    session = _session(spec, python)
     try:
         folder = await _start(session, spec)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
@@ -108,7 +109,8 @@ def _connector(
             await session.attach(attach)
         else:
             await session.start()
-        await session.read_status()
+        with contextlib.suppress(TimeoutError):  # it is up, and busy: the status will come
+            await session.read_status()
         if spec is not None:
             screens.training.start_run(spec)
 

@@ -79,10 +79,21 @@ class SessionApp(ThemedApp[int]):
     def _cannot_connect(self, error: Exception) -> None:
         from tui.widgets.dialogs import Question
 
+        text = str(error) or type(error).__name__
         self.push_screen(
-            Question("No kernel", str(error) or type(error).__name__, (("quit", "Quit"), ("stay", "Stay"))),
-            lambda answer: self.exit(1, return_code=1) if answer == "quit" else None,
+            Question("No kernel", text, (("quit", "Quit"), ("stay", "Stay"))), self._no_kernel_answered
         )
+
+    def _no_kernel_answered(self, answer: str | None) -> None:
+        if answer == "quit":
+            self.give_up()
+
+    @work(exclusive=True, group="leave")
+    async def give_up(self) -> None:
+        """Leave with an error; a kernel of ours that half came up is ended."""
+        if self.session is not None and not self.wired.keep_session and not self.session.foreign:
+            await self.session.shutdown()
+        self.exit(1, return_code=1)
 
     async def _follow_status(self) -> None:
         assert self.session is not None
@@ -98,6 +109,9 @@ class SessionApp(ThemedApp[int]):
 
         if isinstance(news, KernelEnded) and self._up and not news.expected:
             self._up = False
+            if self.session is not None and self.session.foreign:
+                self.notify(f"{news.reason}; it is not torchtui's to restart", severity="error", timeout=30)
+                return
             last_words = ("", "Its last words:", *news.log_tail) if news.log_tail else ()
             text = "\n".join([news.reason + ".", *last_words])
             answers = (("restart", "Restart"), ("stay", "Look around"))
@@ -124,6 +138,11 @@ class SessionApp(ThemedApp[int]):
         from tui.widgets.dialogs import Question
 
         if self.session is None or self.session.state == "starting" or self.screen.is_modal:
+            return
+        if self.session.foreign:
+            self.notify(
+                "This kernel is somebody else's: restart it where it was started.", severity="warning"
+            )
             return
         if self.session.state == "dead":
             self.restart_session()
@@ -165,15 +184,16 @@ class SessionApp(ThemedApp[int]):
         from tui.widgets.dialogs import Question
 
         assert self.session is not None
+        not_ours = self.wired.keep_session or self.session.foreign
         if self.session.state in ("dead", "starting"):
-            return "stop"
+            return "detach" if not_ours else "stop"
         with contextlib.suppress(RuntimeError, TimeoutError):
             await asyncio.wait_for(self.session.read_status(), 1.0)
         run = self.session.status.run if self.session.status else None
         training = run is not None and run.status in ("running", "paused")
         if self.session.foreign:
             return "detach"
-        if not training and not self.wired.keep_session:
+        if not training and not self.wired.keep_session and self.session.state != "busy":
             return "stop"
         session = self.session.info.id if self.session.info else ""
         text = (
@@ -184,6 +204,6 @@ class SessionApp(ThemedApp[int]):
                 else "Stop ends the kernel and its variables."
             )
         )
-        title = "A run is in progress" if training else "Leave this session"
+        title = "A run is in progress" if training else "Leave this session?"
         answers = (("detach", "Detach"), ("stop", "Stop and quit"), ("cancel", "Cancel"))
         return await self.push_screen_wait(Question(title, text, answers))

@@ -15,7 +15,7 @@ WritePreset = Callable[..., str]
 PREVIEW = """
     def preview(model):
         torch.rand(3)
-        assert not model.training and torch.is_inference_mode_enabled()
+        assert not model.training and not torch.is_grad_enabled()
         return {what}
 """
 

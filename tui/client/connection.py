@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,6 +18,8 @@ from tui.client.errors import KernelDied, NotAKernel
 Message = dict[str, Any]
 Channel = Literal["shell", "control"]
 
+
+log = logging.getLogger(__name__)
 
 NEEDED = ("transport", "ip", "key", "shell_port", "iopub_port", "stdin_port", "control_port")
 
@@ -143,7 +146,10 @@ class Connection:
                 message = await channel.get_msg()
             except ValueError:
                 continue  # a message that is not signed with our key, or no message at all
-            deliver(message)
+            try:
+                deliver(message)
+            except Exception:  # one odd message must not make us deaf to all that come after it
+                log.exception("cannot take %s", message.get("header"))
 
     def _reply(self, message: Message) -> None:
         future = self._pending.pop(message["parent_header"].get("msg_id", ""), None)

@@ -100,8 +100,8 @@ def list_sessions() -> list[SessionInfo]:
         info = read_session(folder)
         if info is not None and info.alive():
             found.append(info)
-        elif time.time() - folder.stat().st_mtime > KEEP_DEAD_S:
-            shutil.rmtree(folder, ignore_errors=True)
+        elif _age_s(folder) > KEEP_DEAD_S:
+            forget_folder(folder)
     return sorted(found, key=lambda info: info.started_at, reverse=True)
 
 
@@ -128,9 +128,21 @@ def find_session(text: str | None) -> SessionInfo:
     raise NoSuchSession(f"there is no live session {text!r}{nearest(text, ids)}; {there}")
 
 
+def _age_s(folder: Path) -> float:
+    """Return the seconds since a folder was last changed; 0 where another program has just removed it."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def forget_session(info: SessionInfo) -> None:
     """Remove the folders of a session that has ended."""
-    folder = Path(info.folder)
+    forget_folder(Path(info.folder))
+
+
+def forget_folder(folder: Path) -> None:
+    """Remove a session's folder, and the one of its sockets where that is another."""
     sockets = paths.socket_dir(folder)
     shutil.rmtree(folder, ignore_errors=True)
     if sockets != folder:

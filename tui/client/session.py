@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
+import socket
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+log = logging.getLogger(__name__)
+
 READY_TIMEOUT_S = 60.0
 STATUS_TIMEOUT_S = 20.0
+TERMINATE_TIMEOUT_S = 25.0
 BOOT_PATH = str(launch.BOOT)
 
 
@@ -78,7 +83,10 @@ class KernelSession:
     def tell(self, news: News) -> None:
         """Hand news to every listener."""
         for listener in tuple(self._listeners):
-            listener(news)
+            try:
+                listener(news)
+            except Exception:  # one listener's fault must not make the others deaf
+                log.exception("a listener failed on %r", news)
 
     def _set_state(self, state: KernelState) -> None:
         if state != self.state:
@@ -106,13 +114,16 @@ class KernelSession:
         await self._launch(
             lambda: launch.launch_kernel(self.python, title=self.title, idle_hours=self.idle_hours)
         )
-        assert self.process is not None
-        await self._connect(self.process.info.connection_file)
 
     async def _launch(self, start: Callable[[], launch.KernelProcess]) -> None:
         """Start a process in a thread. Whoever cancels this leaves it to `shutdown` to end what has been started."""
         self._launching = asyncio.ensure_future(asyncio.to_thread(start))
-        self.process = await asyncio.shield(self._launching)
+        try:
+            self.process = await asyncio.shield(self._launching)
+            await self._connect(self.process.info.connection_file)
+        except (launch.LaunchError, paths.UnsafeFolder):
+            self._set_state("dead")  # from which a restart is possible
+            raise
 
     async def attach(self, info: SessionInfo) -> None:
         """Connect to a live session; raises as `start`."""
@@ -141,12 +152,20 @@ class KernelSession:
         if self.process is not None:
             self._watch = asyncio.create_task(self._watch_process())
         try:
-            await self._connection.request("kernel_info_request", {}, timeout_s=READY_TIMEOUT_S)
-            if self.foreign:
-                await self._adopt()
+            # on the control channel, which is answered also while a cell runs
+            about = await self._connection.request(
+                "kernel_info_request", {}, channel="control", timeout_s=READY_TIMEOUT_S
+            )
+            if "kernel subshells" not in about.get("supported_features", ()):
+                raise launch.LaunchError(
+                    f"that kernel ({about.get('implementation')} {about.get('implementation_version')}) has no "
+                    "subshells: torchtui needs ipykernel 7 or later there"
+                )
             self._lanes = Lanes(self._connection)
             await self._lanes.open()
-            status = await self.ask(GetStatus())
+            if self.foreign:
+                await self._adopt(self._lanes)
+            status = await self.ask(GetStatus(), timeout_s=STATUS_TIMEOUT_S)
         except KernelDied as died:
             raise launch.LaunchError(self._why_not(str(died))) from None
         except TimeoutError:
@@ -163,16 +182,13 @@ class KernelSession:
         self._set_state("busy" if status.cell_running else "idle")
         self._ready.set()
 
-    async def _adopt(self) -> None:
-        """Load our side into a foreign kernel."""
+    async def _adopt(self, lanes: Lanes) -> None:
+        """Load our side into a foreign kernel, past the cell that it may be running."""
         from tui.client.cells import adoption_code
 
-        assert self._connection is not None
-        reply = await self._connection.request(
-            "execute_request",
-            {"code": adoption_code(BOOT_PATH), "silent": True, "store_history": False, "allow_stdin": False},
-            timeout_s=READY_TIMEOUT_S,
-        )
+        code = adoption_code(BOOT_PATH)
+        content = {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
+        reply = await lanes.jupyter("execute_request", content, timeout_s=READY_TIMEOUT_S)
         if reply.get("status") != "ok":
             raise launch.LaunchError(
                 f"torchtui cannot run in that kernel: {reply.get('ename')}: {reply.get('evalue')}"
@@ -183,8 +199,9 @@ class KernelSession:
             id=connection_file.stem, pid=status.pid, python=status.executable, cwd=status.cwd, started_at=0.0,
             title="foreign kernel", folder=str(connection_file.parent),
         )  # fmt: skip
-        self.process = launch.KernelProcess(info, None)
-        self._watch = asyncio.create_task(self._watch_process())
+        if status.host == socket.gethostname():  # elsewhere the same number is another process
+            self.process = launch.KernelProcess(info, None)
+            self._watch = asyncio.create_task(self._watch_process())
 
     def _why_not(self, reason: str) -> str:
         tail = launch.log_tail(self.process.info.kernel_log) if self.process is not None else ()
@@ -262,9 +279,19 @@ class KernelSession:
         Only the main process gets the signal: Jupyter's own interrupt signals the whole process group and would
         end the DataLoader workers of a training run.
         """
-        if self.process is not None and self.state != "dead":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self.process.info.pid, signal.SIGINT)
+        if self.state == "dead":
+            return
+        if self.foreign:
+            self._door().send("interrupt_request", {}, channel="control")
+        elif self.process is not None:
+            self._signal(signal.SIGINT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the kernel's process, unless it has ended: its number may be another's by now."""
+        if self.process is None or (self._watch is not None and self._watch.done()):
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.process.info.pid, number)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -279,7 +306,7 @@ class KernelSession:
             return
         if self._watch is None:
             self._watch = asyncio.create_task(self._watch_process())
-        asked = self._connection is not None and self.state in ("idle", "busy")
+        asked = self._connection is not None and self._lanes is not None and self.state != "dead"
         if asked and self._connection is not None:
             await within(timeout_s + 1, self.ask(Shutdown(timeout_s)))
             await within(
@@ -289,9 +316,10 @@ class KernelSession:
             if step is None and not asked:
                 continue
             if step is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(self.process.info.pid, step)
-            done, _ = await asyncio.wait({self._watch}, timeout=3.0)
+                self._signal(step)
+            # a kernel that is told to terminate ends its run first: see `Service.terminate`
+            wait_s = TERMINATE_TIMEOUT_S if step is signal.SIGTERM and asked else 3.0
+            done, _ = await asyncio.wait({self._watch}, timeout=wait_s)
             if done:
                 break
         await self.close()
@@ -301,13 +329,15 @@ class KernelSession:
     async def kill(self) -> None:
         """Kill the kernel's process at once: the last step of the ladder."""
         if self.process is not None and self._watch is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self.process.info.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             await asyncio.wait({self._watch}, timeout=5.0)
 
     async def restart(self) -> None:
         """End the kernel and start a fresh one in the same session: all variables are lost; raises as `start`."""
-        assert self.process is not None
+        if self.process is None:
+            self._set_state("starting")
+            await self.start()
+            return
         old = self.process.info
         if self.state != "dead":
             self._ending = True
@@ -322,7 +352,6 @@ class KernelSession:
                 self.python, folder, title=self.title, cwd=old.cwd, idle_hours=self.idle_hours
             )
         )
-        await self._connect(self.process.info.connection_file)
 
     async def close(self) -> None:
         """Let go of the kernel; it lives on, with its variables and its run."""

@@ -6,6 +6,7 @@ Also the way into a foreign Jupyter kernel: running this file's `adopt` there gi
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -13,6 +14,8 @@ from types import ModuleType
 
 MISSING_PACKAGES = 78
 """Exit code where the environment lacks what a kernel needs (EX_CONFIG of sysexits.h)."""
+NEEDED = {"ipykernel": [7, 0], "torch": [2, 6]}
+"""The packages that a kernel needs, and the oldest versions that do: ipykernel's subshells came with 7."""
 
 
 def load_tui() -> ModuleType:
@@ -47,14 +50,19 @@ def fix_path() -> None:
 
 def check_packages() -> None:
     """End with a sentence on stderr where ipykernel or torch is not installed here."""
-    missing = [name for name in ("ipykernel", "torch") if importlib.util.find_spec(name) is None]
+    pip = f"{sys.executable} -m pip install"
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         words = " and ".join(missing)
-        print(
-            f"{sys.executable} has no {words}; install with: {sys.executable} -m pip install {' '.join(missing)}",
-            file=sys.stderr,
-        )
+        print(f"{sys.executable} has no {words}; install with: {pip} {' '.join(missing)}", file=sys.stderr)
         raise SystemExit(MISSING_PACKAGES)
+    for name, least in NEEDED.items():
+        found = importlib.metadata.version(name)
+        numbers = [int(part) for part in found.split("+")[0].split(".")[:2] if part.isdigit()]
+        if numbers < least:
+            wanted = f"{name}>={least[0]}.{least[1]}"
+            print(f"{sys.executable} has {name} {found}; install with: {pip} '{wanted}'", file=sys.stderr)
+            raise SystemExit(MISSING_PACKAGES)
 
 
 def adopt() -> None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from tui.kernel.output import ThreadOutput
@@ -43,6 +46,8 @@ from tui.protocol.messages import (
     request_types,
 )
 
+TERMINATE_S = 20.0
+"""How long SIGTERM waits for a run to end its step and keep its state."""
 NOT_SHOWN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "torch", "nn", "F"})
 """Names of the namespace that IPython or we put there."""
 
@@ -66,6 +71,13 @@ class Kernel(Protocol):
     control_handlers: dict[str, Callable[..., object]]
 
 
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it was removed under us
+        return ""
+
+
 class Service:
     """Answers the UI's requests inside a kernel."""
 
@@ -82,7 +94,8 @@ class Service:
         self._settled: Any = None
         self._before: Any = None
         self._table_at = -1
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the marks in the table of variables
+        self._trainer_lock = threading.Lock()
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
             ListVariables: self._variables,
@@ -102,8 +115,23 @@ class Service:
         events.register("pre_run_cell", self._before_cell)
         events.register("post_run_cell", self._after_cell)
         self.torch.start()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: self.terminate())
         if self.idle_s != float("inf"):
             threading.Thread(target=self._end_when_idle, name="torchtui-idle", daemon=True).start()
+
+    def terminate(self) -> None:
+        """End the process, with the run stopped in order first: a cluster or a logout sends SIGTERM.
+
+        From a thread of its own: the main thread may be in the middle of a cell.
+        """
+
+        def end() -> None:
+            if self._trainer is not None:
+                self._trainer.stop_and_wait(TERMINATE_S)
+            os._exit(128 + signal.SIGTERM)
+
+        threading.Thread(target=end, name="torchtui-terminate", daemon=True).start()
 
     # -- the wire ---------------------------------------------------------------------------------
 
@@ -178,7 +206,8 @@ class Service:
             pid=os.getpid(),
             python=platform.python_version(),
             executable=sys.executable,
-            cwd=os.getcwd(),
+            cwd=_working_directory(),
+            host=socket.gethostname(),
             torch_state=self.torch.state,
             torch=self.torch.version,
             torch_error=self.torch.error,
@@ -231,12 +260,14 @@ class Service:
         self._need_torch()
         from tui.kernel.training import RunRefused, Trainer
 
-        with self._lock:
+        with self._trainer_lock:
             if self._trainer is None:
                 self._trainer = Trainer()
         try:
             state: RunState = self._trainer.start(
-                request.spec, namespace=self._namespace, on_change=self._run_changed
+                replace(request.spec, session=self.session or None),
+                namespace=self._namespace,
+                on_change=self._run_changed,
             )
         except RunRefused as error:
             raise Refused("refused", str(error)) from None

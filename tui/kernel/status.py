@@ -9,12 +9,8 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tui.protocol.messages import CudaMemory, TorchState
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass
@@ -47,7 +43,7 @@ class TorchImport:
             import torch.nn.functional
 
             self.version = str(torch.__version__)
-            self.device, self.device_name = _default_device(torch)
+            self.device = _default_device()
             self.state = "ready"
         except BaseException as error:  # noqa: BLE001 - any fault of an installation ends as words in the status bar
             self.error = f"{type(error).__name__}: {error}"
@@ -55,18 +51,24 @@ class TorchImport:
         finally:
             self._ended.set()
             self.on_end()
+        self.device_name = _device_name(
+            self.device
+        )  # asks a program that may take seconds: nobody waits for it
 
 
-def _default_device(torch_module: object) -> tuple[str, str]:
-    """Return where device ``auto`` trains, and that device's name."""
+def _default_device() -> str:
+    """Return where device ``auto`` trains."""
     import torch
 
-    assert torch_module is torch
     if torch.cuda.is_available():
-        return "cuda:0", _nvidia_name()
-    if torch.backends.mps.is_available():
-        return "mps", "Apple GPU"
-    return "cpu", platform.processor() or platform.machine()
+        return "cuda:0"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return _nvidia_name()
+    return "Apple GPU" if device == "mps" else platform.processor() or platform.machine()
 
 
 def _nvidia_name() -> str:
@@ -102,21 +104,23 @@ def rss_bytes() -> int:
 
 
 def cuda_memory() -> CudaMemory | None:
-    """Return the memory of the current CUDA device; None where CUDA is not in use or its context is broken."""
-    torch: object = sys.modules.get("torch")
-    if torch is None:
+    """Return the memory of the CUDA device in use; None where there is none or its context is broken.
+
+    In use is the first on which PyTorch's allocator holds anything: asking for the free memory of another would
+    create a context there, of several hundred MB.
+    """
+    if "torch" not in sys.modules:
         return None
-    import torch as t
+    import torch
 
     try:
-        if not t.cuda.is_initialized():
+        if not torch.cuda.is_initialized():
             return None
-        free, total = t.cuda.mem_get_info()
-        return CudaMemory(
-            allocated_bytes=t.cuda.memory_allocated(),
-            reserved_bytes=t.cuda.memory_reserved(),
-            free_bytes=free,
-            total_bytes=total,
-        )
+        for device in range(torch.cuda.device_count()):
+            reserved = torch.cuda.memory_reserved(device)
+            if reserved:
+                free, total = torch.cuda.mem_get_info(device)
+                return CudaMemory(torch.cuda.memory_allocated(device), reserved, free, total)
     except (RuntimeError, AttributeError, AssertionError):
-        return None
+        pass
+    return None

@@ -81,6 +81,8 @@ class KernelStatus:
     device: str = "cpu"
     """Where a run with device ``auto`` would train."""
     device_name: str = ""
+    host: str = ""
+    """Name of the machine that it runs on."""
     rss_bytes: int = 0
     """Resident memory of the kernel's process."""
     cuda: CudaMemory | None = None

@@ -43,19 +43,19 @@ def take_checkpoint(
     return {
         "schema": SCHEMA,
         "model": experiment.model.state_dict(),
-        "optimizer": experiment.optimizer.state_dict(),
+        "optimizer": _optimizer_state(experiment.optimizer),
         "scheduler": _plain(getattr(scheduler, "state_dict", lambda: None)()),
         "loss": loss.state_dict() if isinstance(loss, nn.Module) else None,
         "epoch": progress.epoch,
         "step": progress.step,
         "batch": progress.batch,
         "random": {
-            "now": random_state(device, generators_of([experiment.train])),
+            "now": progress.evaluation_start or random_state(device, generators_of([experiment.train])),
             "epoch_start": progress.epoch_start,
         },
         "knobs": dict(knobs),
         "seed": seed,
-        "best": progress.best,
+        "best": _plain(progress.best),
         "train_s": progress.train_s,
     }
 
@@ -68,13 +68,26 @@ def restore_model(content: Content, experiment: Experiment) -> None:
     """
     try:
         experiment.model.load_state_dict(content["model"])
-        experiment.optimizer.load_state_dict(content["optimizer"])
+        _restore_optimizer(experiment.optimizer, content["optimizer"])
         if content["scheduler"] is not None and hasattr(experiment.scheduler, "load_state_dict"):
             experiment.scheduler.load_state_dict(content["scheduler"])  # type: ignore[union-attr]
         if content["loss"] is not None and isinstance(experiment.loss, nn.Module):
             experiment.loss.load_state_dict(content["loss"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"the checkpoint does not fit this experiment: {error}") from error
+
+
+def _optimizer_state(optimizer: torch.optim.Optimizer) -> Content:
+    state = optimizer.state_dict()
+    return {**state, "param_groups": [_plain(group) for group in state["param_groups"]]}
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, state: Content) -> None:
+    built = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, before in zip(optimizer.param_groups, built, strict=True):
+        for name, value in before.items():
+            group.setdefault(name, value)  # what a checkpoint cannot hold is as the preset has made it
 
 
 def restore_progress(content: Content) -> Progress:
@@ -121,6 +134,9 @@ def load_checkpoint(folder: Path) -> Content | None:
     }
     if not isinstance(content, dict) or not expected <= content.keys():
         raise CheckpointError(f"cannot resume {folder.name}: {path} is no checkpoint of a run")
+    if content.get("schema") != SCHEMA:
+        told = f"is of schema {content.get('schema')}, this version reads {SCHEMA}"
+        raise CheckpointError(f"cannot resume {folder.name}: its checkpoint {told}")
     return content
 
 
@@ -168,21 +184,39 @@ def _mapped(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return value
 
 
+_UNKEPT = object()
+
+
 def _plain(value: Any) -> Any:
-    """Return a scheduler's state without what `weights_only` would refuse: objects become None."""
-    if value is None or isinstance(value, torch.Tensor) or type(value) in (bool, int, float, str, Counter):
+    """Return a state without what `weights_only` would refuse; None where nothing of it can be kept.
+
+    An entry of a dict that cannot be kept is left out, so that what the preset has made there stays when the
+    state is loaded. Numpy's numbers become numbers, its arrays lists.
+    """
+    kept = _kept(value)
+    return None if kept is _UNKEPT else kept
+
+
+def _kept(value: Any) -> Any:
+    if value is None or isinstance(value, torch.Tensor) or type(value) in (bool, int, float, str):
         return value
+    if type(value) is Counter:
+        return Counter({_plain(key): _plain(count) for key, count in value.items()})
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        items = {
+            # LambdaLR itself writes None for its functions, and its loading wants as many entries.
+            key: list(map(_plain, item)) if key == "lr_lambdas" and isinstance(item, list) else _kept(item)
+            for key, item in value.items()
+        }
+        return {_plain(key): item for key, item in items.items() if item is not _UNKEPT}
     if isinstance(value, list | tuple | set):
-        return (
-            type(value)(map(_plain, value))
-            if type(value) in (list, tuple, set)
-            else [_plain(v) for v in value]
-        )
-    if hasattr(value, "item"):  # a number of numpy's
-        return value.item()
-    return None
+        parts = [_kept(item) for item in value]
+        if any(part is _UNKEPT for part in parts):
+            return _UNKEPT
+        return type(value)(parts) if type(value) in (tuple, set) else parts
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # a number or an array of numpy's
+        return _kept(value.tolist())
+    return _UNKEPT
 
 
 def first_not_finite(named: Sequence[tuple[str, torch.Tensor]]) -> str | None:

@@ -42,14 +42,15 @@ class Checkpoints:
         self._frequent_at_s = float("-inf")
 
     def save(self) -> None:
-        """Write `last.pt`, and a best state that waits.
+        """Write a best state that waits, then `last.pt`: that tells of the best only once it is on disk.
 
         Raises:
             CheckpointError: it cannot be written; the earlier one stays.
         """
         start_s = perf_counter()
-        write_checkpoint(self._last, self._take())
-        self._write_best()
+        content = self._take()
+        self.write_best()
+        write_checkpoint(self._last, content)
         end_s = perf_counter()
         self.cost_s = end_s - start_s
         affordable_s = self.cost_s / self.SHARE
@@ -71,9 +72,6 @@ class Checkpoints:
 
     def write_best(self) -> None:
         """Write a best state that waits."""
-        self._write_best()
-
-    def _write_best(self) -> None:
         if self._unwritten_best is not None:
             write_checkpoint(self._best, self._unwritten_best)
             self._unwritten_best = None

@@ -58,6 +58,18 @@ def _is_bad(value: object) -> bool:
     return first_not_finite([("", tensor) for tensor in tensors_in(value)]) is not None
 
 
+def schedule_lengths(scheduler: object) -> dict[str, int]:
+    """Return the lengths that a scheduler plans with, in its steps, by name; those of its parts too."""
+    lengths: dict[str, int] = {}
+    for part in getattr(scheduler, "_schedulers", ()):
+        lengths.update(schedule_lengths(part))
+    for name in ("T_max", "total_steps", "total_iters"):
+        value = getattr(scheduler, name, None)
+        if type(value) is int:
+            lengths[name] = value
+    return lengths
+
+
 def broadcast_warning(loop: Loop | None) -> str:
     """Return a sentence where the loss silently broadcasts output against target; else nothing."""
     if loop is None or loop.experiment.step is not None or not is_pair(loop.batch):

@@ -93,7 +93,8 @@ def evaluate(
                 between()
                 batch = move(raw)
                 # Not around the loader: a dataset may keep the tensors it makes, and train on them later.
-                with torch.inference_mode():
+                # Not inference_mode: what a model caches meanwhile has to serve the training as well.
+                with torch.no_grad():
                     _evaluate_batch(experiment, batch, means, listener)
     finally:
         if listener is not None:
@@ -120,7 +121,7 @@ def preview(experiment: Experiment, device: torch.device) -> str:
     Leaves no trace on the training. Raises whatever the preset's function raises.
     """
     assert experiment.preview is not None
-    with leaving_no_trace(experiment.model, device, ()), torch.inference_mode():
+    with leaving_no_trace(experiment.model, device, ()), torch.no_grad():
         shown = experiment.preview(experiment.model)
         if isinstance(shown, torch.Tensor):
             return f"tensor {tuple(shown.shape)} {summarize(shown, tensor_stats(shown))}"

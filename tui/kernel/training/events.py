@@ -200,7 +200,10 @@ class EventFile:
             while written < len(data):
                 written += os.write(self._fd, data[written:] if written else data)
         except OSError as error:
-            os.ftruncate(self._fd, self._size_bytes)
+            try:
+                os.ftruncate(self._fd, self._size_bytes)
+            except OSError:
+                self.close()  # nothing may follow a torn record
             raise _write_error(self.path.parent, error) from error
         self._size_bytes += len(data)
 

@@ -62,7 +62,11 @@ def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
             continue
         if node.target.id in values:
             node.value = ast.copy_location(ast.Constant(values[node.target.id]), node.value)
-    return Source(info, text, values, compile(tree, str(path), "exec", dont_inherit=True))
+    try:
+        code = compile(tree, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:  # what parses but does not compile, e.g. a `return` at the top level
+        raise PresetError(str(error.msg), path=str(path), line=error.lineno) from error
+    return Source(info, text, values, code)
 
 
 class ExperimentModule:

@@ -95,7 +95,10 @@ class GradientSampler:
         tags = tuple(valid_tag(f"grad_norm/{name}") for name, _ in sampled)
         self._readback.send((step, time(), tags), _vector(norms))
         if self.has_update_ratios:
-            self._before = [(name, p, p.detach().clone()) for name, p in sampled]
+            try:
+                self._before = [(name, p, p.detach().clone()) for name, p in sampled]
+            except torch.OutOfMemoryError:  # the training itself may still fit
+                self.has_update_ratios = False
 
 
 def _vector(scalars: list[torch.Tensor]) -> torch.Tensor:

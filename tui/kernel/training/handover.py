@@ -6,13 +6,15 @@ While a run trains, nothing here holds its tensors but what an earlier pause has
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import weakref
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from tui.kernel.training.batches import tensors_in
 from tui.kernel.training.experiment import Loader
 from tui.kernel.training.progress import Progress
 from tui.protocol.run import KnobValue, RunStatus
@@ -25,7 +27,7 @@ class RunHandle:
     optimizer: torch.optim.Optimizer | None = None
     scheduler: Any | None = None
     loss: torch.Tensor | None = None
-    """Of the last batch before the run was last paused or ended; None before that."""
+    """Of the last batch before the run was paused or ended; None while it trains."""
     output: Any = None
     """Of the same batch; None as well where the preset's own `step` calls the model in parts."""
     batch: Any = None
@@ -48,6 +50,10 @@ class RunHandle:
         """Optimizer steps completed."""
         return self.progress.step
 
+    def drop_batch(self) -> None:
+        """Forget loss, output and batch, which may hold much of the device's memory."""
+        self.loss = self.output = self.batch = None
+
     def __repr__(self) -> str:
         model = type(self.model).__name__ if self.model is not None else "no model yet"
         return (
@@ -57,11 +63,15 @@ class RunHandle:
 
 
 class Handover:
-    """Puts a run's objects into a namespace, and never over a name that is the user's own."""
+    """Puts the runs' objects into a namespace, and never over a name that is the user's own.
+
+    It outlives the runs, so that a later run may replace what an earlier one has given. What was given is
+    recognized again without being kept alive from here, wherever that can be done.
+    """
 
     def __init__(self, namespace: MutableMapping[str, object] | None) -> None:
-        self._namespace = namespace
-        self._given: dict[str, object] = {}
+        self.namespace = namespace
+        self._given: dict[str, Callable[[object], bool]] = {}
 
     def give(self, names: dict[str, object]) -> list[str]:
         """Set names; return those left alone because they hold something of the user's.
@@ -69,20 +79,60 @@ class Handover:
         A name may be set when it is absent or still holds what was put there before.
         """
         skipped: list[str] = []
-        if self._namespace is None:
+        if self.namespace is None:
             return skipped
         absent = object()
         for name, value in names.items():
-            held = self._namespace.get(name, absent)
-            if held is absent or (name in self._given and held is self._given[name]):
-                self._namespace[name] = value
-                self._given[name] = value
+            held = self.namespace.get(name, absent)
+            if held is absent or self._holds_given(name, held):
+                self.namespace[name] = value
+                self._given[name] = _recognizer(value)
             elif held is not value:
                 skipped.append(name)
                 self._given.pop(name, None)
         return skipped
 
+    def take_back(self) -> None:
+        """Delete the names that still hold what was given: the run they belong to is over."""
+        if self.namespace is not None:
+            absent = object()
+            for name in self._given:
+                if self._holds_given(name, self.namespace.get(name, absent)):
+                    self.namespace.pop(name, None)
+        self._given.clear()
+
     def let_go(self) -> None:
         """Forget what the user has deleted or replaced, so that it is not kept alive from here."""
-        namespace = self._namespace if self._namespace is not None else {}
-        self._given = {name: value for name, value in self._given.items() if namespace.get(name) is value}
+        namespace = self.namespace if self.namespace is not None else {}
+        for name in list(self._given):
+            if name not in namespace or not self._holds_given(name, namespace[name]):
+                del self._given[name]
+
+    def _holds_given(self, name: str, held: object) -> bool:
+        recognizes = self._given.get(name)
+        return recognizes is not None and recognizes(held)
+
+
+def _recognizer(value: object) -> Callable[[object], bool]:
+    """Return a function that tells whether an object is `value`; it holds no tensor."""
+    try:
+        reference = weakref.ref(value)
+    except TypeError:
+        pass
+    else:
+        return lambda held: held is reference()
+    tensors = [weakref.ref(tensor) for tensor in tensors_in(value)]
+    if not tensors:
+        return lambda held: held is value
+    # A list, tuple or dict takes no weak reference. Its id may be used again, but not with the same tensors.
+    identity = id(value)
+
+    def recognizes(held: object) -> bool:
+        if id(held) != identity:
+            return False
+        found = list(tensors_in(held))
+        return len(found) == len(tensors) and all(
+            tensor is known() for tensor, known in zip(found, tensors, strict=True)
+        )
+
+    return recognizes

@@ -53,8 +53,11 @@ class LoopEvents(Protocol):
     def previewed(self, text: str) -> None:
         """The preset's preview of the model after an epoch."""
 
-    def checkpoint_if_due(self, now_s: float) -> None:
-        """Some steps have gone by."""
+    def checkpoint_is_due(self, now_s: float) -> bool:
+        """Return whether the state is to be kept inside the epoch."""
+
+    def checkpoint(self) -> None:
+        """Keep the state; the log is up to the last step."""
 
 
 class Loop:
@@ -87,7 +90,7 @@ class Loop:
         self._needs_closure = _requires_closure(experiment.optimizer)
         self._evaluating = False
 
-    def run(self, *, start_paused: bool = False) -> None:
+    def run(self) -> None:
         """Train to the last epoch, then evaluate the test set.
 
         Raises:
@@ -100,7 +103,7 @@ class Loop:
         if self.experiment.step is not None:  # the preset calls the model itself: listen for its output
             hook = self.experiment.model.register_forward_hook(self._keep_output)
         try:
-            if start_paused or self._control.pending:
+            if self._control.pending:
                 self._gate()
             while self.progress.epoch < self._epochs:
                 self._epoch()
@@ -134,6 +137,7 @@ class Loop:
         progress.epoch += 1
         progress.batch = 0
         progress.epoch_start = None
+        recorder.flush()  # a checkpoint may follow: the log must not lag behind it
         self._events.epoch_ended(train, val)
         self._preview()
 
@@ -175,7 +179,7 @@ class Loop:
                 loss = self._closure_step(batch)
             else:
                 loss = self._forward(batch)
-            clock.mark(FORWARD)
+                clock.mark(FORWARD)
             step = progress.step + 1
             value = recorder.loss(step, loss)
             if (
@@ -201,7 +205,9 @@ class Loop:
             recorder.step_done(step, batch_size(batch), now_s)
             if recorder.first_not_finite is not None:
                 raise NotFiniteLoss(*recorder.first_not_finite)
-            self._events.checkpoint_if_due(now_s)
+            if self._events.checkpoint_is_due(now_s):
+                self._settle()
+                self._events.checkpoint()
             if control.pending:
                 self._gate()
             clock.start()
@@ -227,12 +233,14 @@ class Loop:
 
     def _closure_step(self, batch: Any) -> torch.Tensor:
         """Take a step of an optimizer that evaluates the loss itself, several times (LBFGS)."""
-        optimizer = self.experiment.optimizer
+        optimizer, clock = self.experiment.optimizer, self._recorder.clock
 
         def closure() -> torch.Tensor:
             optimizer.zero_grad()
             loss = self._forward(batch)
+            clock.mark(FORWARD)
             loss.backward()
+            clock.mark(BACKWARD)
             return loss
 
         first: object = optimizer.step(closure)  # type: ignore[arg-type]
@@ -268,10 +276,12 @@ class Loop:
                 self._control.during_evaluation(self._events.paused, self._events.resumed)
 
         self._evaluating = True
+        self.progress.evaluation_start = random_state(self._device, self._generators)
         try:
             means = evaluate(self.experiment, loader, self._device, between)
         finally:
             self._evaluating = False
+        self.progress.evaluation_start = None  # one that is stopped keeps it for the last checkpoint
         if means is not None:
             self._recorder.scalars(
                 self.progress.step, {f"{name}/{key}": value for key, value in means.items()}
@@ -303,7 +313,9 @@ class Loop:
         if scheduler is None:
             return
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            scheduler.step((val or train)["loss"])
+            metric = (val or train).get("loss")
+            if metric is not None:  # None: without val, resumed where no batch of the epoch was left
+                scheduler.step(metric)
         else:
             scheduler.step()
 

@@ -19,6 +19,8 @@ class Progress:
     """Batches of the epoch in progress that have been trained on."""
     epoch_start: RandomState | None = None
     """Random states at the start of the epoch in progress; None between epochs."""
+    evaluation_start: RandomState | None = None
+    """Random states at the start of the evaluation in progress, which is to leave no trace; None outside."""
     best: float | None = None
     """The best value so far of what `best.pt` goes by; None before the first evaluation."""
     train_s: float = 0.0

@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 from tui.kernel.devices import DeviceError, resolve_device
 from tui.kernel.training.checkpoint import CheckpointError, Content, load_checkpoint
 from tui.kernel.training.experiment import ExperimentModule, Source, read_source
+from tui.kernel.training.handover import Handover
 from tui.kernel.training.rundir import (
     RunDirError,
     RunRecord,
@@ -29,7 +31,7 @@ from tui.kernel.training.rundir import (
 from tui.kernel.training.worker import RunPlan, Worker
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.preset import PresetError
-from tui.protocol.run import SOURCE_FILE, KnobValue, RunInfo, RunSpec
+from tui.protocol.run import SOURCE_FILE, KnobValue, RunError, RunInfo, RunSpec
 
 
 class RunRefused(Exception):
@@ -46,6 +48,7 @@ class Trainer:
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._module: ExperimentModule | None = None
+        self._handover = Handover(None)
         atexit.register(self.stop_and_wait, self.EXIT_TIMEOUT_S)
 
     def start(
@@ -64,7 +67,8 @@ class Trainer:
                 paused, and last when the run has ended and its files are closed.
 
         Raises:
-            RunRefused: it cannot be done; no run directory has been created or changed.
+            RunRefused: it cannot be done; no run directory has been created or changed, but where the
+                system fails at the last moment: then the run's record says so.
         """
         with self._lock:
             if self._worker is not None and not self._worker.has_ended:
@@ -81,8 +85,15 @@ class Trainer:
                 raise RunRefused(str(error.strerror or error)) from error
             if self._module is not None:
                 self._module.forget()
-            self._module = ExperimentModule(plan.source)
-            self._worker = Worker(plan, self._module, namespace, on_change)
+                self._module = None
+            self._handover.take_back()
+            if namespace is not self._handover.namespace:
+                self._handover = Handover(namespace)
+            try:
+                self._module = ExperimentModule(plan.source)
+                self._worker = Worker(plan, self._module, self._handover, on_change)
+            except OSError as error:
+                raise _not_begun(plan.record, error) from error
             state = self._worker.state()
             self._worker.start()
             return state
@@ -119,6 +130,15 @@ class Trainer:
         return worker.wait(timeout_s)
 
 
+def _not_begun(record: RunRecord, error: OSError) -> RunRefused:
+    """Record that a run could not begin, so that it does not say `running` for ever; return what to raise."""
+    message = f"the run cannot begin: {error.strerror or error}"
+    record.update(status="failed", error=RunError(type(error).__name__, message), ended_at=utc_now())
+    with suppress(RunDirError):
+        record.write()
+    return RunRefused(message)
+
+
 def _plan(spec: RunSpec) -> RunPlan:
     """Check a spec and create or claim its run directory.
 
@@ -134,6 +154,8 @@ def _plan(spec: RunSpec) -> RunPlan:
             raise RunRefused(f"run {earlier.id} is being trained by process {earlier.pid}: stop that first")
         knobs = {**earlier.knobs, **knobs}
     source, seed = _source_and_seed(spec, knobs, earlier)
+    if earlier is not None:
+        _refuse_other_knobs(source, seed, earlier)
     wanted = spec.device
     if earlier is not None and wanted == "auto":
         wanted = earlier.device
@@ -152,6 +174,7 @@ def _plan(spec: RunSpec) -> RunPlan:
         Path(spec.resume) if spec.resume is not None else create_run_folder(Path(spec.runs_dir), info.name)
     )
     record = RunRecord(folder, replace(info, id=folder.name))
+    source_changed = earlier is not None and _differs(folder / SOURCE_FILE, source.text)
     try:
         replace_file(folder / SOURCE_FILE, source.text.encode("utf-8"))
         record.write()
@@ -169,7 +192,31 @@ def _plan(spec: RunSpec) -> RunPlan:
         resume=checkpoint,
         is_resumed=earlier is not None,
         start_paused=spec.start_paused,
+        source_changed=source_changed,
     )
+
+
+def _refuse_other_knobs(source: Source, seed: int, earlier: RunInfo) -> None:
+    """Let a resumed run go on only as what it was; the number of epochs alone may change.
+
+    Raises:
+        RunRefused: its seed or a knob differs from what is recorded.
+    """
+    asked = {**source.knobs, "seed": seed}
+    for name, recorded in {**earlier.knobs, "seed": earlier.seed}.items():
+        if name != "epochs" and asked.get(name, recorded) != recorded:
+            raise RunRefused(
+                f"run {earlier.id} was begun with {name} {recorded!r}, which cannot become {asked[name]!r}:"
+                " a resumed run may change its epochs alone; start a new run instead"
+            )
+
+
+def _differs(path: Path, text: str) -> bool:
+    """Return whether a file is there and holds another text."""
+    try:
+        return path.read_text(encoding="utf-8") != text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _source_and_seed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from tui.kernel.training.checkpoint import (
 )
 from tui.kernel.training.checkpoints import Checkpoints, best_of
 from tui.kernel.training.control import Control, Stopped
-from tui.kernel.training.diagnosis import broadcast_warning
+from tui.kernel.training.diagnosis import broadcast_warning, schedule_lengths
 from tui.kernel.training.events import EventFile, LogWriteError
 from tui.kernel.training.experiment import (
     Experiment,
@@ -60,6 +60,8 @@ class RunPlan:
     """The checkpoint to go on from; None to begin at the beginning."""
     is_resumed: bool
     start_paused: bool
+    source_changed: bool = False
+    """Whether a resumed run's preset is another text than the run began with."""
 
 
 class Worker:
@@ -69,7 +71,7 @@ class Worker:
         self,
         plan: RunPlan,
         module: ExperimentModule,
-        namespace: MutableMapping[str, object] | None,
+        handover: Handover,
         on_change: Callable[[RunState], None],
     ) -> None:
         self.plan = plan
@@ -82,7 +84,7 @@ class Worker:
         self._module = module
         self._on_change = on_change
         self._handle = RunHandle(plan.folder, dict(plan.source.knobs))
-        self._handover = Handover(namespace)
+        self._handover = handover
         self._told_skipped: set[str] = set()
         self._log = RunLog(plan.folder / "log.txt")
         self._events: EventFile | None = None
@@ -150,13 +152,14 @@ class Worker:
             else "new run"
         )
         self._log.say(f"{info.experiment} on {device}, seed {plan.seed}: {again}")
+        if plan.source_changed:
+            self._log.say("the source has changed since the run began")
         plan.record.update(git=git_state(os.getcwd()), device_name=device_name(device))
         seed_everything(plan.seed)
         self._module.run()
         experiment = self._experiment = build_experiment(self._module, device)
         if plan.resume is not None:
-            restore_model(plan.resume, experiment)
-            restore_randomness(plan.resume, experiment, device)
+            self._restore(plan.resume, experiment)
         plan.resume = None  # its tensors are not needed twice
         trainable = sum(p.numel() for p in experiment.model.parameters() if p.requires_grad)
         plan.record.update(steps_per_epoch=batches_in(experiment.train), parameters=trainable)
@@ -165,6 +168,20 @@ class Worker:
         self._events = EventFile(plan.folder, start_step=start_step)
         self._checkpoints = Checkpoints(plan.folder, self._take_checkpoint)
         self._give_run()
+
+    def _restore(self, content: Content, experiment: Experiment) -> None:
+        planned = schedule_lengths(experiment.scheduler)
+        restore_model(content, experiment)
+        restore_randomness(content, experiment, self.plan.device)
+        earlier_epochs = content.get("knobs", {}).get("epochs")
+        if earlier_epochs == self.plan.epochs:
+            return
+        for name, length in schedule_lengths(experiment.scheduler).items():
+            if length != planned.get(name, length):
+                self._warn(
+                    f"the scheduler goes on with {name} {length}, as planned for {earlier_epochs} epochs,"
+                    f" not {planned[name]} as {self.plan.epochs} epochs would have it"
+                )
 
     def _train(self) -> None:
         assert self._experiment is not None
@@ -178,9 +195,15 @@ class Worker:
             self._loop.run()
         finally:
             self._count_time()
-            with suppress(LogWriteError, RuntimeError):  # the first error is the one to tell of
-                recorder.close_window(final=True)
-                recorder.flush(wait=True)
+            # The first error is the one to tell of. After one of the device the first two may fail as well,
+            # and what has arrived is to be written all the same.
+            for finish in (
+                lambda: recorder.close_window(final=True),
+                lambda: recorder.flush(wait=True),
+                self._events.flush,
+            ):
+                with suppress(LogWriteError, RuntimeError):
+                    finish()
         if recorder.first_not_finite is not None:
             raise NotFiniteLoss(*recorder.first_not_finite)
 
@@ -200,6 +223,7 @@ class Worker:
     def resumed(self) -> None:
         """Go on."""
         self._began_s = perf_counter()
+        self._handle.drop_batch()
         if self.status != "running":
             self._log.say("resumed")
             self._set_status("running")
@@ -216,9 +240,9 @@ class Worker:
         if self.progress.epoch == 1:
             self._warn_of_broadcasting()
         is_best = val is not None and self._is_best(val)
-        self._checkpoints.save_if_cheap()
         if is_best:
             self._checkpoints.keep_best()
+        self._checkpoints.save_if_cheap()
         self._note_progress()
         self.plan.record.write_if_due()
 
@@ -230,14 +254,18 @@ class Worker:
         """Write a preview to the log."""
         self._log.say(text)
 
-    def checkpoint_if_due(self, now_s: float) -> None:
+    def checkpoint_is_due(self, now_s: float) -> bool:
+        """Return whether the last checkpoint is old."""
+        assert self._checkpoints is not None
+        return now_s >= self._checkpoints.due_at_s
+
+    def checkpoint(self) -> None:
         """Keep the state inside a long epoch."""
         assert self._checkpoints is not None
-        if now_s >= self._checkpoints.due_at_s:
-            self._count_time(goes_on=True)
-            self._checkpoints.save()
-            self._note_progress()
-            self.plan.record.write_if_due()
+        self._count_time(goes_on=True)
+        self._checkpoints.save()
+        self._note_progress()
+        self.plan.record.write_if_due()
 
     # -- ends ---------------------------------------------------------------------------------------
 
@@ -266,13 +294,19 @@ class Worker:
             self._log.say(str(failure))
 
     def _close(self) -> None:
-        self._loop = None
-        self._experiment = None
-        if self._events is not None:
-            self._events.close()
-        self._log.close()
-        self._ended.set()
-        self._tell()
+        # The worker stays to be asked for its state; the run's tensors are the namespace's alone from here on.
+        self._loop = self._experiment = self._checkpoints = None
+        self._handle = RunHandle(self.plan.folder, {})
+        self.plan.resume = None
+        self.progress.epoch_start = self.progress.evaluation_start = None
+        try:
+            for close in (self._events.close if self._events is not None else None, self._log.close):
+                with suppress(OSError):
+                    if close is not None:
+                        close()
+        finally:
+            self._ended.set()
+            self._tell()
 
     # -- helpers ------------------------------------------------------------------------------------
 
@@ -297,8 +331,12 @@ class Worker:
 
     def _warn_of_broadcasting(self) -> None:
         warning = broadcast_warning(self._loop)
+        if warning:
+            self._warn(warning)
+
+    def _warn(self, warning: str) -> None:
         info = self.plan.record.info
-        if warning and warning not in info.warnings:
+        if warning not in info.warnings:
             self._log.say(f"warning: {warning}")
             self.plan.record.update(warnings=(*info.warnings, warning))
 
