@@ -194,7 +194,7 @@ async def test_an_idle_kernel_that_nobody_watches_ends_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path))
-    session = KernelSession(idle_hours=1.0 / 3600)
+    session = KernelSession(idle_hours=5.0 / 3600)
     await session.start()
     info = session.info
     await session.close()

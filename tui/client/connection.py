@@ -141,9 +141,11 @@ class Connection:
     # -- in ---------------------------------------------------------------------------------------
 
     async def _read(self, channel: Any, deliver: Callable[[Message], None]) -> None:
+        session = self._client.session
         while True:
             try:
-                message = await channel.get_msg()
+                frames = await channel.socket.recv_multipart()
+                message = session.deserialize(session.feed_identities(frames)[1])
             except ValueError:
                 continue  # a message that is not signed with our key, or no message at all
             try:

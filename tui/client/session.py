@@ -40,6 +40,7 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 60.0
+ASK_AGAIN_S = 3.0
 STATUS_TIMEOUT_S = 20.0
 TERMINATE_TIMEOUT_S = 25.0
 BOOT_PATH = str(launch.BOOT)
@@ -153,9 +154,7 @@ class KernelSession:
             self._watch = asyncio.create_task(self._watch_process())
         try:
             # on the control channel, which is answered also while a cell runs
-            about = await self._connection.request(
-                "kernel_info_request", {}, channel="control", timeout_s=READY_TIMEOUT_S
-            )
+            about = await self._first_answer(self._connection)
             if "kernel subshells" not in about.get("supported_features", ()):
                 raise launch.LaunchError(
                     f"that kernel ({about.get('implementation')} {about.get('implementation_version')}) has no "
@@ -181,6 +180,15 @@ class KernelSession:
             self._watch_foreign(status, connection_file)
         self._set_state("busy" if status.cell_running else "idle")
         self._ready.set()
+
+    async def _first_answer(self, connection: Connection) -> Message:
+        """Ask the kernel what it is until it answers: what is sent while it binds its sockets may be lost."""
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    return await connection.request(
+                        "kernel_info_request", {}, channel="control", timeout_s=ASK_AGAIN_S
+                    )
 
     async def _adopt(self, lanes: Lanes) -> None:
         """Load our side into a foreign kernel, past the cell that it may be running."""

@@ -24,7 +24,7 @@ SCHEMA = 1
 
 Content = dict[str, Any]
 """``schema``, ``model``, ``optimizer``, ``scheduler``, ``loss``, ``epoch``, ``step``, ``batch``, ``random``
-(``now`` and ``epoch_start``), ``knobs``, ``seed``, ``best``, ``train_s``."""
+(``now`` and ``epoch_start``), ``epoch_loss``, ``knobs``, ``seed``, ``best``, ``train_s``."""
 
 
 class CheckpointError(OSError):
@@ -55,6 +55,7 @@ def take_checkpoint(
         },
         "knobs": dict(knobs),
         "seed": seed,
+        "epoch_loss": progress.epoch_loss,
         "best": _plain(progress.best),
         "train_s": progress.train_s,
     }
@@ -97,6 +98,7 @@ def restore_progress(content: Content) -> Progress:
         step=content["step"],
         batch=content["batch"],
         epoch_start=content["random"]["epoch_start"],
+        epoch_loss=content.get("epoch_loss"),
         best=content["best"],
         train_s=content["train_s"],
     )

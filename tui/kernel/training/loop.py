@@ -103,6 +103,8 @@ class Loop:
         if self.experiment.step is not None:  # the preset calls the model itself: listen for its output
             hook = self.experiment.model.register_forward_hook(self._keep_output)
         try:
+            if self.progress.epoch_loss is not None:
+                self._recorder.continue_mean(*self.progress.epoch_loss)
             if self._control.pending:
                 self._gate()
             while self.progress.epoch < self._epochs:
@@ -136,7 +138,7 @@ class Loop:
         self._step_scheduler(val, train)
         progress.epoch += 1
         progress.batch = 0
-        progress.epoch_start = None
+        progress.epoch_start = progress.epoch_loss = None
         recorder.flush()  # a checkpoint may follow: the log must not lag behind it
         self._events.epoch_ended(train, val)
         self._preview()
@@ -265,6 +267,7 @@ class Loop:
         self._recorder.flush(wait=True)
         if self._recorder.first_not_finite is not None:
             raise NotFiniteLoss(*self._recorder.first_not_finite)
+        self.progress.epoch_loss = self._recorder.loss_so_far
 
     def _evaluate(self, name: str) -> dict[str, float] | None:
         loader = self.experiment.loaders.get(name)
@@ -314,7 +317,7 @@ class Loop:
             return
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             metric = (val or train).get("loss")
-            if metric is not None:  # None: without val, resumed where no batch of the epoch was left
+            if metric is not None:  # None: an older checkpoint at the epoch's last batch, and no val
                 scheduler.step(metric)
         else:
             scheduler.step()

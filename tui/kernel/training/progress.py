@@ -19,6 +19,8 @@ class Progress:
     """Batches of the epoch in progress that have been trained on."""
     epoch_start: RandomState | None = None
     """Random states at the start of the epoch in progress; None between epochs."""
+    epoch_loss: tuple[float, int] | None = None
+    """Sum and number of the losses of the epoch in progress, as of the last checkpoint; None between epochs."""
     evaluation_start: RandomState | None = None
     """Random states at the start of the evaluation in progress, which is to leave no trace; None outside."""
     best: float | None = None

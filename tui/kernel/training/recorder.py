@@ -104,6 +104,15 @@ class Recorder:
         self._window_s = 0.0
         self._window_samples = 0
 
+    @property
+    def loss_so_far(self) -> tuple[float, int]:
+        """Sum and number of the losses that `mean_loss` would be the mean of."""
+        return self._loss_sum, self._loss_count
+
+    def continue_mean(self, loss_sum: float, count: int) -> None:
+        """Let the next `mean_loss` cover losses that an earlier process has written."""
+        self._loss_sum, self._loss_count = loss_sum, count
+
     def mean_loss(self) -> float | None:
         """Return the mean of the losses written since the last call; None if there were none."""
         mean = self._loss_sum / self._loss_count if self._loss_count else None

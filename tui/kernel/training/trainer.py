@@ -155,7 +155,7 @@ def _plan(spec: RunSpec) -> RunPlan:
         knobs = {**earlier.knobs, **knobs}
     source, seed = _source_and_seed(spec, knobs, earlier)
     if earlier is not None:
-        _refuse_other_knobs(source, seed, earlier)
+        _refuse_other_seed(seed, earlier)
     wanted = spec.device
     if earlier is not None and wanted == "auto":
         wanted = earlier.device
@@ -193,22 +193,29 @@ def _plan(spec: RunSpec) -> RunPlan:
         is_resumed=earlier is not None,
         start_paused=spec.start_paused,
         source_changed=source_changed,
+        changed_knobs=_changed_knobs(source, earlier) if earlier is not None else {},
     )
 
 
-def _refuse_other_knobs(source: Source, seed: int, earlier: RunInfo) -> None:
-    """Let a resumed run go on only as what it was; the number of epochs alone may change.
+def _changed_knobs(source: Source, earlier: RunInfo) -> dict[str, tuple[KnobValue, KnobValue]]:
+    """Return the knobs of a resumed run, but for its epochs, that are others now: recorded value and new one."""
+    return {
+        name: (recorded, source.knobs[name])
+        for name, recorded in earlier.knobs.items()
+        if name not in ("epochs", "seed") and source.knobs.get(name, recorded) != recorded
+    }
+
+
+def _refuse_other_seed(seed: int, earlier: RunInfo) -> None:
+    """Let a resumed run go on with its own seed alone.
 
     Raises:
-        RunRefused: its seed or a knob differs from what is recorded.
+        RunRefused: with another one the data may be split anew, and what was held out would be trained on.
     """
-    asked = {**source.knobs, "seed": seed}
-    for name, recorded in {**earlier.knobs, "seed": earlier.seed}.items():
-        if name != "epochs" and asked.get(name, recorded) != recorded:
-            raise RunRefused(
-                f"run {earlier.id} was begun with {name} {recorded!r}, which cannot become {asked[name]!r}:"
-                " a resumed run may change its epochs alone; start a new run instead"
-            )
+    if seed != earlier.seed:
+        raise RunRefused(
+            f"run {earlier.id} was begun with seed {earlier.seed}, which cannot become {seed}; start a new run instead"
+        )
 
 
 def _differs(path: Path, text: str) -> bool:

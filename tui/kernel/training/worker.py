@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -43,7 +43,7 @@ from tui.kernel.training.randomness import seed_everything
 from tui.kernel.training.recorder import Recorder
 from tui.kernel.training.rundir import RunRecord, git_state, utc_now
 from tui.protocol.messages import RunState
-from tui.protocol.run import RunError, RunStatus
+from tui.protocol.run import KnobValue, RunError, RunStatus
 
 
 @dataclass
@@ -62,6 +62,8 @@ class RunPlan:
     start_paused: bool
     source_changed: bool = False
     """Whether a resumed run's preset is another text than the run began with."""
+    changed_knobs: dict[str, tuple[KnobValue, KnobValue]] = field(default_factory=dict)
+    """Knobs that a resumed run goes on with at another value: before and now."""
 
 
 class Worker:
@@ -154,6 +156,10 @@ class Worker:
         self._log.say(f"{info.experiment} on {device}, seed {plan.seed}: {again}")
         if plan.source_changed:
             self._log.say("the source has changed since the run began")
+        for name, (before, now) in plan.changed_knobs.items():
+            self._log.say(f"{name} is {now!r} from here on, it was {before!r}")
+        if plan.changed_knobs:
+            self._log.say("the optimizer goes on with its own state, the learning rate in it included")
         plan.record.update(git=git_state(os.getcwd()), device_name=device_name(device))
         seed_everything(plan.seed)
         self._module.run()
@@ -197,13 +203,12 @@ class Worker:
             self._count_time()
             # The first error is the one to tell of. After one of the device the first two may fail as well,
             # and what has arrived is to be written all the same.
-            for finish in (
-                lambda: recorder.close_window(final=True),
-                lambda: recorder.flush(wait=True),
-                self._events.flush,
-            ):
-                with suppress(LogWriteError, RuntimeError):
-                    finish()
+            with suppress(RuntimeError):
+                recorder.close_window(final=True)
+            with suppress(LogWriteError, RuntimeError):
+                recorder.flush(wait=True)
+            with suppress(LogWriteError):
+                self._events.flush()
         if recorder.first_not_finite is not None:
             raise NotFiniteLoss(*recorder.first_not_finite)
 
@@ -300,10 +305,11 @@ class Worker:
         self.plan.resume = None
         self.progress.epoch_start = self.progress.evaluation_start = None
         try:
-            for close in (self._events.close if self._events is not None else None, self._log.close):
+            if self._events is not None:
                 with suppress(OSError):
-                    if close is not None:
-                        close()
+                    self._events.close()
+            with suppress(OSError):
+                self._log.close()
         finally:
             self._ended.set()
             self._tell()
