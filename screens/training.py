@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 REFRESH_S = 1.0
 """How often a live run is read and shown; a slow terminal makes it less, a change of its status makes it now."""
+SLOWEST_REFRESH_S = 5.0
+CPU_SHARE = 0.007
+"""The part of a core that showing a live run may take from its training: where a picture costs more, it comes less
+often."""
 CHARTS = 4
 STEERED = ("running", "paused")
 Entries = tuple[list[PresetEntry], list[RunEntry]]
@@ -81,6 +86,7 @@ class TrainingScreen(BaseScreen):
         self._pages = 1
         self._seen_run = ""
         self._log_y = False
+        self._refresh_s = REFRESH_S
         self._poke = asyncio.Event()  # set when the run is to be read at once
         self._offered: tuple[object, ...] = ()
 
@@ -123,16 +129,23 @@ class TrainingScreen(BaseScreen):
         self._reader = reader
         due = True
         while True:
+            cpu_s = time.process_time()
             changes = await asyncio.to_thread(reader.poll)
             due = due or bool(changes)
             if due and not changes.more and not terminal_is_behind(self.app):
                 due = False
                 self.show_run()
+                self.call_after_refresh(self._note_cost, cpu_s)
             if not changes.more:
                 self._poke.clear()
                 with contextlib.suppress(TimeoutError):
-                    wait_s = REFRESH_S if reader.record.live else 2 * REFRESH_S
+                    wait_s = self._refresh_s if reader.record.live else 2 * REFRESH_S
                     await asyncio.wait_for(self._poke.wait(), wait_s)
+
+    def _note_cost(self, cpu_before_s: float) -> None:
+        """Take what the last picture cost, in processor time, as the price of the next."""
+        cost_s = time.process_time() - cpu_before_s
+        self._refresh_s = min(SLOWEST_REFRESH_S, max(REFRESH_S, cost_s / CPU_SHARE))
 
     def show_run(self) -> None:
         """Bring header, charts and log up to date with what has been read."""
