@@ -33,7 +33,7 @@ from tui.protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from tui.client.connection import Connection, Message
+    from tui.client.connection import Channel, Connection, Message
 
 R = TypeVar("R")
 
@@ -153,7 +153,6 @@ class KernelSession:
         if self.process is not None:
             self._watch = asyncio.create_task(self._watch_process())
         try:
-            # on the control channel, which is answered also while a cell runs
             about = await self._first_answer(self._connection)
             if "kernel subshells" not in about.get("supported_features", ()):
                 raise launch.LaunchError(
@@ -182,12 +181,19 @@ class KernelSession:
         self._ready.set()
 
     async def _first_answer(self, connection: Connection) -> Message:
-        """Ask the kernel what it is until it answers: what is sent while it binds its sockets may be lost."""
+        """Ask the kernel what it is until it answers.
+
+        One that is up is asked on the control channel, which is answered also while a cell runs. One that we have just
+        started is asked on the shell channel: ipykernel begins to read it last, and a message that comes on the
+        control channel before ipykernel listens there can leave that channel deaf.
+        """
+        fresh = self.process is not None and self.process.child is not None
+        channel: Channel = "shell" if fresh else "control"
         async with asyncio.timeout(READY_TIMEOUT_S):
             while True:
                 with contextlib.suppress(TimeoutError):
                     return await connection.request(
-                        "kernel_info_request", {}, channel="control", timeout_s=ASK_AGAIN_S
+                        "kernel_info_request", {}, channel=channel, timeout_s=ASK_AGAIN_S
                     )
 
     async def _adopt(self, lanes: Lanes) -> None:
