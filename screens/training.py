@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 REFRESH_S = 1.0
 """How often a live run is read and shown; a slow terminal makes it less, a change of its status makes it now."""
-SLOWEST_REFRESH_S = 5.0
+SLOWEST_REFRESH_S = 3.0
 CPU_SHARE = 0.007
 """The part of a core that showing a live run may take from its training: where a picture costs more, it comes less
 often."""
@@ -127,7 +127,7 @@ class TrainingScreen(BaseScreen):
         """Read the run and show what is new, for as long as it is the one shown."""
         reader = await asyncio.to_thread(_open_reader, folder)
         self._reader = reader
-        due = True
+        due = first = True
         while True:
             cpu_s = time.process_time()
             changes = await asyncio.to_thread(reader.poll)
@@ -135,7 +135,9 @@ class TrainingScreen(BaseScreen):
             if due and not changes.more and not terminal_is_behind(self.app):
                 due = False
                 self.show_run()
-                self.call_after_refresh(self._note_cost, cpu_s)
+                if not first:  # the first picture also pays for imports and a whole history
+                    self.call_after_refresh(self._note_cost, cpu_s)
+                first = False
             if not changes.more:
                 self._poke.clear()
                 with contextlib.suppress(TimeoutError):
