@@ -9,7 +9,7 @@ Errors of the user's code are data in a reply, never exceptions across the pipe.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, get_args
 
 from tui.protocol.run import RunSpec, RunStatus
 
@@ -22,9 +22,15 @@ EVENT: Final = "torchtui_event"
 
 R = TypeVar("R")
 
+Lane = Literal["steer", "inspect", "view", "compute"]
+"""Requests of one lane are answered one after the other, those of different lanes side by side: short ones that
+steer · tables · what the tensor viewer shows · computations that may take seconds and can be cancelled."""
+
 
 class Request(Generic[R]):
     """A question to the kernel, answered by an `R`."""
+
+    lane: ClassVar[Lane] = "steer"
 
     @classmethod
     def reply_type(cls) -> type[R]:
@@ -149,6 +155,7 @@ class VariableTable:
 class ListVariables(Request[VariableTable]):
     """Ask for the variables of the namespace."""
 
+    lane: ClassVar[Lane] = "inspect"
     limit: int = 2000
 
 
@@ -188,6 +195,7 @@ class LeafTable:
 class ListLeaves(Request[LeafTable]):
     """Ask for the leaf tensors of the namespace and of the modules in it."""
 
+    lane: ClassVar[Lane] = "inspect"
     limit: int = 2000
 
 
@@ -226,6 +234,7 @@ class ModuleTree:
 class ListModules(Request[ModuleTree]):
     """Ask for the modules in the namespace."""
 
+    lane: ClassVar[Lane] = "inspect"
     limit: int = 5000
 
 
