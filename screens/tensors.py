@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
+from textual.containers import Horizontal
 
 from screens.base import BaseScreen
-from tui import paths
+from screens.repl_files import open_file, save_session
+from screens.repl_pane import ReplPane
 from tui.client import news
 from tui.client.errors import KernelRefused
-from tui.client.repl import Repl
-from tui.protocol.messages import ListVariables, VariableTable
-from tui.widgets.code_input import CodeInput, History
-from tui.widgets.foreign import ansi, plain
+from tui.protocol.children import ChildTable, ListChildren
+from tui.protocol.messages import ListVariables
 from tui.widgets.keys import key
-from tui.widgets.record_table import RecordTable
-from tui.widgets.transcript import Transcript
-from tui.widgets.variable_rows import VARIABLE_COLUMNS, variable_detail, variable_rows, variable_totals
+from tui.widgets.variables import VariablePanel
 
 if TYPE_CHECKING:
     from tui.client.session import KernelSession
-
-STILL_BUSY_S = 2.0
-"""How long after an interrupt the screen says that the cell is still busy."""
-WELCOME = """\
-A Python with torch (also as nn and F) in a process of its own. Type, Enter runs, Tab completes, name? explains.
-ctrl+c interrupts a cell; F1 lists the keys; F5 trains."""
 
 
 class TensorsScreen(BaseScreen):
@@ -39,15 +28,19 @@ class TensorsScreen(BaseScreen):
 
     MODE = "tensors"
     ABOUT = (
-        "Run Python beside torch and see every variable: shape, dtype, device, gradient, memory, statistics."
+        "Run Python beside torch: results are drawn, operations explained, failures put in plain words. "
+        "Every variable with shape, dtype, device, gradient, memory, statistics; any tensor in the viewer."
     )
     CSS_PATH = "tensors.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         key(
             "ctrl+c", "interrupt", "Interrupt", "tensors.interrupt", "Interrupt the running cell", first=True
         ),
-        key("ctrl+t", "switch_focus", "Input/table", "tensors.focus", "From the input to the table and back"),
-        key("ctrl+l", "clear_output", "Clear", "tensors.clear", "Clear the output; variables stay"),
+        key("ctrl+t", "next_pane", "Cells/table", "tensors.focus", "From the input to the cells, the variables"),
+        key("alt+v", "view", "View", "tensors.view", "View the tensor at the cursor, else the last result"),
+        key("ctrl+o", "open", "Open", "tensors.open", "Take a script or a notebook into the input", show=False),
+        key("ctrl+s", "save", "Save", "tensors.save", "Save the cells as a script or a notebook"),
+        key("ctrl+l", "clear_output", "Clear", "tensors.clear", "Clear the output; variables stay", show=False),
         key(
             "ctrl+k",
             "restart_kernel",
@@ -57,71 +50,42 @@ class TensorsScreen(BaseScreen):
         ),
         key("pageup", "page(-1)", "Up", "tensors.page-up", "Scroll the output up", show=False),
         key("pagedown", "page(1)", "Down", "tensors.page-down", "Scroll the output down", show=False),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:
         super().__init__(session, modes)
-        self.repl = Repl(session)
-        self.table: VariableTable | None = None
-        self._cell_started: dict[str, float] = {}
-        self._interrupted_at: float | None = None
+        self._kernel = session
 
     def compose_body(self) -> ComposeResult:
         """Lay out the REPL and the table."""
         with Horizontal(id="body"):
-            with Vertical(id="repl"):
-                yield Transcript(id="transcript")
-                yield CodeInput(
-                    history=History(paths.history_file()),
-                    check_complete=self.repl.check_complete,
-                    complete=self.repl.complete,
-                    inspect=self.repl.inspect,
-                    id="input",
-                )
-            with Vertical(id="variables"):
-                yield RecordTable(VARIABLE_COLUMNS, id="variable-table")
-                yield Static("", id="variable-detail", markup=False)
-                yield Static("no variables yet", id="variable-totals", markup=False)
+            yield ReplPane(self._kernel, id="repl")
+            yield VariablePanel(id="variables")
 
     def on_mount(self) -> None:
-        """Greet, and show what there is already."""
-        self.transcript.notice(WELCOME)
-        self.query_one(CodeInput).focus()
-        if self.repl.session.state in ("idle", "busy"):
+        """Show what there is already."""
+        if self._kernel.state in ("idle", "busy"):
             self.refresh_variables()
 
     def on_screen_resume(self) -> None:
         """Show what a run has changed meanwhile."""
-        if self.table is not None:
+        if self.variables.table is not None:
             self.refresh_variables()
 
     @property
-    def transcript(self) -> Transcript:
-        """The list of cells."""
-        return self.query_one(Transcript)
+    def repl(self) -> ReplPane:
+        """The transcript and the input."""
+        return self.query_one(ReplPane)
 
-    # -- news -------------------------------------------------------------------------------------
+    @property
+    def variables(self) -> VariablePanel:
+        """The table of variables."""
+        return self.query_one(VariablePanel)
 
     def on_news(self, news_item: news.News) -> None:
         """Show what the session tells."""
-        transcript = self.transcript
+        self.repl.on_news(news_item)
         match news_item:
-            case news.CellStarted(cell, code, count, ours):
-                self._cell_started[cell] = time.monotonic()
-                self.query_one(CodeInput).prompt = f"In [{count + 1}]"
-                transcript.start_cell(cell, count, code, ours)
-            case news.CellPrinted(cell, stream, text):
-                transcript.stream(cell, stream, text)
-            case news.CellShowed(cell, data, count):
-                transcript.show(cell, data, count)
-            case news.CellFailed(cell, kind, message, traceback):
-                transcript.fail(cell, kind, message, traceback)
-            case news.OutputCleared(cell, wait):
-                transcript.clear(cell, wait)
-            case news.CellEnded(cell, status, pages):
-                self._end_cell(cell, status, pages)
-            case news.InputWanted(_, prompt, password):
-                self.query_one(CodeInput).ask(prompt, password=password)
             case news.StateChanged("idle"):
                 self.refresh_variables()
             case news.EventHeard(event) if event.kind in ("namespace", "torch"):
@@ -129,17 +93,6 @@ class TensorsScreen(BaseScreen):
             case news.StatusRead(status) if status.run is not None and status.run.status == "running":
                 if self.app.screen is self:
                     self.refresh_variables()
-            case news.KernelEnded(reason, log_tail, expected):
-                if not expected:
-                    transcript.kernel_ended(reason, log_tail)
-
-    def _end_cell(self, cell: str, status: str, pages: tuple[str, ...]) -> None:
-        self._interrupted_at = None
-        for page in pages:
-            self.transcript.page(cell, page)
-        started = self._cell_started.pop(cell, None)
-        self.transcript.end(cell, status, 0.0 if started is None else time.monotonic() - started)
-        self.query_one(CodeInput).stop_asking()
 
     # -- variables --------------------------------------------------------------------------------
 
@@ -147,74 +100,106 @@ class TensorsScreen(BaseScreen):
     async def refresh_variables(self) -> None:
         """Ask for the table again; a newer wish takes the place of an older one."""
         try:
-            table = await self.repl.session.ask(ListVariables())
+            self.variables.show(await self._kernel.ask(ListVariables()))
         except (KernelRefused, RuntimeError, TimeoutError):
             return  # the kernel is gone or has no torch: the status bar says so
-        self.table = table
-        self.query_one("#variable-table", RecordTable).show(
-            variable_rows(table, self.app.theme_variables["accent"])
-        )
-        self.query_one("#variable-totals", Static).update(plain(variable_totals(table)))
-        self._show_detail()
 
-    @on(RecordTable.Highlighted)
-    def _show_detail(self) -> None:
-        key = self.query_one("#variable-table", RecordTable).current_key
-        row = next((row for row in self.table.rows if row.name == key), None) if self.table else None
-        self.query_one("#variable-detail", Static).update(plain(variable_detail(row) if row else ""))
+    @on(VariablePanel.ChildrenWanted)
+    @work(group="children")
+    async def list_children(self, event: VariablePanel.ChildrenWanted) -> None:
+        """Ask what is below a variable."""
+        try:
+            table = await self._kernel.ask(ListChildren(event.path), timeout_s=10)
+        except (KernelRefused, RuntimeError, TimeoutError) as error:
+            table = ChildTable((), reason=str(error) or "the kernel does not answer")
+        self.variables.show_children(event.path, table)
+
+    @on(VariablePanel.DeleteWanted)
+    def delete(self, event: VariablePanel.DeleteWanted) -> None:
+        """Delete a variable, as a cell: it stands in the transcript and in what is saved."""
+        self.repl.run(f"del {event.name}")
+
+    @on(VariablePanel.RenameWanted)
+    def rename(self, event: VariablePanel.RenameWanted) -> None:
+        """Rename a variable, as a cell."""
+        self.repl.run(f"{event.new} = {event.name}\ndel {event.name}")
+
+    @on(VariablePanel.CopyWanted)
+    def copy(self, event: VariablePanel.CopyWanted) -> None:
+        """Put a name on the clipboard."""
+        self.app.copy_to_clipboard(event.name)
+        self.notify(f"Copied {event.name}", timeout=2)
+
+    @on(VariablePanel.InsertWanted)
+    def insert(self, event: VariablePanel.InsertWanted) -> None:
+        """Put a name into the input."""
+        self.repl.input.insert(event.name)
+        self.repl.input.focus()
+
+    @on(VariablePanel.LeaveWanted)
+    def go_to_input(self) -> None:
+        """Back to typing."""
+        self.repl.input.focus()
+
+    @on(VariablePanel.InspectWanted)
+    async def inspect(self, event: VariablePanel.InspectWanted) -> None:
+        """Go to the Autograd screen."""
+        await self.app.run_action("mode('autograd')")
+
+    # -- the viewer -------------------------------------------------------------------------------
+
+    @on(VariablePanel.ViewWanted)
+    @on(ReplPane.ViewWanted)
+    def view_wanted(self, event: VariablePanel.ViewWanted | ReplPane.ViewWanted) -> None:
+        """Look at a tensor."""
+        self.view(event.expression)
+
+    def view(self, expression: str) -> None:
+        """Open the viewer over this screen."""
+        from screens.tensor_viewer import TensorViewer
+
+        self.app.push_screen(TensorViewer(self._kernel, expression))
 
     # -- keys -------------------------------------------------------------------------------------
 
-    @on(CodeInput.Submitted)
-    def run_cell(self, event: CodeInput.Submitted) -> None:
-        """Send the cell; before the kernel is up it waits for it."""
-        cell = self.repl.run(event.code)
-        if cell is not None:
-            self.transcript.start_cell(cell, None, event.code)
-        else:
-            self.transcript.notice("The kernel is gone; ctrl+k starts a fresh one.", severity="error")
-            event.control.restore(event.code)
-
-    @on(CodeInput.Answered)
-    def answer_input(self, event: CodeInput.Answered) -> None:
-        """Hand a line to the cell that waits in `input()`."""
-        self.repl.session.answer_input(event.text)
-
-    @on(CodeInput.HelpFound)
-    def show_help(self, event: CodeInput.HelpFound) -> None:
-        """Show the help on what stands at the cursor."""
-        self.transcript.notice(ansi(event.text))
+    def action_view(self) -> None:
+        """View the tensor at the cursor of the input, else the last result."""
+        self.view(self.repl.expression_at_cursor() or "_")
 
     def action_interrupt(self) -> None:
-        """Interrupt the running cell; where none runs, leave the line that is being typed."""
-        if self.repl.session.state != "busy":
-            self.query_one(CodeInput).cancel_line()
-            return
-        self.repl.session.interrupt()
-        if self._interrupted_at is None:
-            self._interrupted_at = time.monotonic()
-            self.set_timer(STILL_BUSY_S, self._still_busy)
-
-    def _still_busy(self) -> None:
-        if self._interrupted_at is not None and self.repl.session.state == "busy":
-            self.transcript.notice(
-                "Still busy: an operation inside C++ or CUDA cannot be interrupted. "
-                "Wait for it, or ctrl+k restarts the kernel.",
-                severity="warning",
-            )
+        """Interrupt the running cell."""
+        self.repl.interrupt()
 
     def action_page(self, pages: int) -> None:
         """Scroll the output, wherever the focus is."""
-        self.transcript.scroll_pages(pages)
+        self.repl.transcript.scroll_pages(pages)
 
-    def action_switch_focus(self) -> None:
-        """Go from the input to the table and back."""
-        table, code = self.query_one(RecordTable), self.query_one(CodeInput)
-        (table if code.has_focus else code).focus()
+    def action_next_pane(self) -> None:
+        """Go from the input to the cells, to the variables, and back."""
+        repl = self.repl
+        if repl.input.has_focus:
+            repl.transcript.focus()
+        elif repl.transcript.has_focus:
+            self.variables.focus_table()
+        else:
+            repl.input.focus()
 
     def action_clear_output(self) -> None:
         """Clear the output."""
-        self.transcript.clear_all()
+        self.repl.transcript.clear_all()
+
+    @work(exclusive=True, group="files")
+    async def action_save(self) -> None:
+        """Save the cells as a script or a notebook."""
+        status = self._kernel.status
+        await save_session(self.app, self.repl.journal, python=status.python if status else "3")
+
+    @work(exclusive=True, group="files")
+    async def action_open(self) -> None:
+        """Take a script or a notebook into the input."""
+        code = await open_file(self.app)
+        if code is not None:
+            self.repl.put(code)
 
     async def action_restart_kernel(self) -> None:
         """Have the app ask, then restart the kernel."""

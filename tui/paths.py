@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 
@@ -45,6 +48,19 @@ def sessions_dir() -> Path:
 def history_file() -> Path:
     """Return the file of the cells typed before, one JSON text a line."""
     return state_home() / "history"
+
+
+def output_dir() -> Path:
+    """Return the folder for what this process's transcript cannot hold; it is made when it is first needed."""
+    return state_home() / "output" / str(os.getpid())
+
+
+def forget_old_output(*, older_than_s: float = 7 * 24 * 3600.0) -> None:
+    """Remove the output of processes that last wrote so long ago."""
+    for folder in (state_home() / "output").glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > older_than_s:
+                shutil.rmtree(folder)
 
 
 def bundled_presets() -> Path:

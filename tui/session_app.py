@@ -58,6 +58,7 @@ class SessionApp(ThemedApp[int]):
         self.next_session: SessionInfo | None = None
         """The session to open when this app has ended; None: none."""
         self._up = False
+        self._ending = False
 
     @property
     def session(self) -> KernelSession | None:
@@ -163,6 +164,10 @@ class SessionApp(ThemedApp[int]):
             return
         if self.screen.is_modal:
             return
+        if self._ending:  # asked again: it does not end by itself
+            await self.session.kill()
+            self.exit(0)
+            return
         answer = await self._how_to_leave()
         if answer == "cancel":
             self.next_session = None
@@ -170,7 +175,8 @@ class SessionApp(ThemedApp[int]):
         if answer == "detach":
             await self.session.close()
         else:
-            self.notify("Ending the kernel…", timeout=30)
+            self._ending = True
+            self.notify("Ending the kernel… ctrl+q again kills it", timeout=60)
             self.workers.cancel_group(self, "session")
             await self.session.shutdown()
         self.exit(0)

@@ -316,7 +316,7 @@ def test_an_optimizer_step_shows_though_no_cell_ran(options: dict[str, bool]) ->
 
 
 def test_an_unchanged_tensor_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tui.kernel.variables as variables
+    import tui.kernel.variable_statistics as variables
 
     read: list[int] = []
     real = batch_stats
@@ -382,3 +382,68 @@ def test_while_other_threads_write_to_namespace_and_tensors() -> None:
         writer.join()
         sys.setswitchinterval(interval)
     assert faults == []
+
+
+# -- memory and sharing ---------------------------------------------------------------------------
+
+
+def rows_of(**names: object) -> dict[str, Variable]:
+    return {row.name: row for row in Session(**names).table().rows}
+
+
+def test_views_and_aliases_say_whose_memory_they_are() -> None:
+    x = torch.zeros(10)
+    rows = rows_of(x=x, view=x[2:5], spread=x[:1].expand(100), same=x, other=torch.zeros(10))
+    assert [rows[name].shares_with for name in rows] == ["", "x", "x", "x", ""]
+    assert [rows[name].same_as for name in rows] == ["", "", "", "x", ""]
+    assert [rows[name].own_bytes for name in rows] == [40, 12, 4, 40, 40]
+
+
+def test_a_numpy_array_and_a_tensor_on_it_share() -> None:
+    array = np.zeros(5)
+    tensor = torch.ones(3)
+    names = {"array": array, "on_it": torch.from_numpy(array), "tensor": tensor, "bridge": tensor.numpy()[1:]}
+    table = Session(**names).table()
+    assert [row.shares_with for row in table.rows] == ["", "array", "", "tensor"]
+    assert (table.total_bytes, table.shared_bytes) == ({"cpu": 40 + 12}, 40 + 12)
+
+
+def test_gradients_containers_and_optimizers_count() -> None:
+    w = torch.ones(10, requires_grad=True)
+    w.sum().backward()
+    optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    optimizer.step()
+    batch = {"x": [torch.zeros(100)], "y": (torch.zeros(1), w)}
+    table = Session(w=w, optimizer=optimizer, batch=batch, g=w.grad).table()
+    rows = {row.name: row for row in table.rows}
+    assert rows["optimizer"].size_bytes == 40  # the momentum; the parameters are w's
+    assert (rows["batch"].size_bytes, rows["batch"].shares_with) == (400 + 4 + 40, "")
+    assert rows["g"].shares_with == "w.grad"
+    assert table.total_bytes == {"cpu": 40 + 40 + 40 + 404}
+    assert table.shared_bytes == 40 + 40
+
+
+def test_a_state_dict_is_its_models_memory() -> None:
+    model = nn.Linear(3, 3)
+    table = Session(model=model, state=model.state_dict()).table()
+    assert [row.shares_with for row in table.rows] == ["", "model"]
+    assert table.total_bytes == {"cpu": 48}
+
+
+def test_what_is_inside_a_container_marks_it_as_changed() -> None:
+    batch = [torch.ones(3)]
+    session = Session(batch=batch, other=[torch.ones(3)])
+    session.changed()
+    batch[0].add_(1)
+    assert session.changed() == {"batch"}
+
+
+def test_a_container_of_a_million_items_is_not_walked_whole() -> None:
+    many = [[]] * 1_000_000  # type: ignore[var-annotated]
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    rows = rows_of(many=many, deep=deep)
+    assert rows["many"].summary.startswith("1,000,000 items")
+    while deep:  # freed link by link: the interpreter's own way down may run out of stack
+        deep = deep.pop()  # type: ignore[assignment]

@@ -59,7 +59,7 @@ async def test_requests_are_answered_while_a_cell_runs(session: KernelSession) -
     assert "w" in {row.name for row in (await session.ask(ListLeaves())).rows}
     assert "model" in {row.path for row in (await session.ask(ListModules())).rows}
     completions = await Repl(session).complete("torch.zeros_l", 13)
-    assert completions.matches
+    assert completions.items
     assert (await session.ask(GetStatus())).cell_running
     session.interrupt()
     assert (await ear.kind(CellFailed)).kind == "KeyboardInterrupt"

@@ -44,6 +44,7 @@ from tui.widgets.mode_tabs import ModeTabs
 from tui.widgets.record_table import RecordTable
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.transcript import Transcript
+from tui.widgets.variables.grid import VariableGrid
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ async def test_at_every_size_nothing_is_off_the_screen_and_all_parts_have_room(
         if mode == "training":
             await until(pilot, lambda: "100/100" in screen_text(app))
         else:
-            await until(pilot, lambda: app.screen.query_one(RecordTable).row_count == 60)
+            await until(pilot, lambda: rows_shown(app) == 60)
         for size in ((80, 24), (120, 40), SMALLEST, (250, 70)):
             await pilot.resize_terminal(*size)
             await until(pilot, lambda size=size: app.screen.size == size and off_screen(app) == [])  # type: ignore[misc]
@@ -108,10 +109,17 @@ async def test_at_every_size_nothing_is_off_the_screen_and_all_parts_have_room(
             assert_room(app, mode)
 
 
+def rows_shown(app: App[int]) -> int:
+    """How many rows the screen's table has."""
+    if grids := app.screen.query(VariableGrid):
+        return grids.first().row_count
+    return app.screen.query_one(RecordTable).row_count
+
+
 def assert_room(app: App[int], mode: str) -> None:
     """Every part of a screen is there and large enough to be of use."""
     parts: dict[str, tuple[type[Widget], ...]] = {
-        "tensors": (Transcript, CodeInput, RecordTable), "training": (Chart,),
+        "tensors": (Transcript, CodeInput, VariableGrid), "training": (Chart,),
     }  # fmt: skip
     kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
     for kind in kinds:

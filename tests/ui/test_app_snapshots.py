@@ -30,6 +30,7 @@ from tui.widgets.chart import Chart, ChartData
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.entries import PresetEntry, RunEntry
 from tui.widgets.transcript import Transcript
+from tui.widgets.variables.grid import VariableGrid
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 SIZES = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=lambda size: "{}x{}".format(*size))
@@ -88,7 +89,7 @@ async def test_tensors(size: tuple[int, int]) -> None:
         session.cell(
             "x @ x", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (32x64 and 32x64)")
         )
-        transcript, table = pilot.app.screen.query_one(Transcript), pilot.app.screen.query_one(RecordTable)
+        transcript, table = pilot.app.screen.query_one(Transcript), pilot.app.screen.query_one(VariableGrid)
         await until(pilot, lambda: "RuntimeError" in transcript.text and table.row_count == 3)
         await pilot.pause()
         await compare(pilot, "tensors", size)

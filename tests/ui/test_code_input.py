@@ -12,7 +12,8 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tui.widgets.code_input import CodeInput, Completions, History
+from tui.protocol.completing import CompletionItem, CompletionList
+from tui.widgets.code_input import CodeInput, History
 from tui.widgets.code_input.completion import common_prefix, usable
 from tui.widgets.code_input.indent import looks_complete, next_indent
 from tui.widgets.code_input.popup import Popup, place
@@ -28,10 +29,14 @@ async def check(code: str) -> tuple[str, str]:
     return ("complete", "") if done else ("incomplete", next_indent(code))
 
 
-async def complete(code: str, cursor: int) -> Completions:
+def bare(texts: tuple[str, ...], start: int, end: int) -> CompletionList:
+    return CompletionList(start, end, more=texts)
+
+
+async def complete(code: str, cursor: int) -> CompletionList:
     match = re.search(r"[\w.]*$", code[:cursor])
     assert match is not None
-    return Completions(tuple(name for name in NAMES if name.startswith(match.group())), match.start(), cursor)
+    return bare(tuple(name for name in NAMES if name.startswith(match.group())), match.start(), cursor)
 
 
 class Host(App[None]):
@@ -232,11 +237,11 @@ async def test_typing_narrows_the_list_and_escape_closes_it() -> None:
 async def test_a_slow_or_failing_completer_does_not_hold_up_typing() -> None:
     release = asyncio.Event()
 
-    async def slow(code: str, cursor: int) -> Completions:
+    async def slow(code: str, cursor: int) -> CompletionList:
         await release.wait()
         if code == "ab":
             raise RuntimeError("gone")
-        return Completions(("aardvark", "abacus"), 0, cursor)
+        return bare(("aardvark", "abacus"), 0, cursor)
 
     host = Host(CodeInput(complete=slow))
     async with host.run_test() as pilot:
@@ -253,8 +258,8 @@ async def test_a_slow_or_failing_completer_does_not_hold_up_typing() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 6)])
 async def test_the_list_is_never_off_the_screen(size: tuple[int, int]) -> None:
-    async def many(code: str, cursor: int) -> Completions:
-        return Completions(tuple(f"{'x' * 60}{number}" for number in range(50)), 0, cursor)
+    async def many(code: str, cursor: int) -> CompletionList:
+        return bare(tuple(f"{'x' * 60}{number}" for number in range(50)), 0, cursor)
 
     host = Host(CodeInput(complete=many))
     async with host.run_test(size=size) as pilot:
@@ -436,6 +441,7 @@ def test_a_guess_at_completeness(code: str, done: bool) -> None:
 
 
 def test_matches_that_cannot_be_inserted_are_left_out() -> None:
-    assert usable(["__a", "_b", "c", "c", "x\x1b[2J", "a\nb", ""]) == ("c", "_b", "__a")
+    found = CompletionList(0, 0, (CompletionItem("__a", "method"),), ("_b", "c", "c", "x\x1b[2J", "a\nb", ""))
+    assert usable(found) == (CompletionItem("c"), CompletionItem("_b"), CompletionItem("__a", "method"))
     assert common_prefix(["torch.rand", "torch.randn"]) == "torch.rand"
     assert common_prefix([]) == ""

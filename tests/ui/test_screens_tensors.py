@@ -13,8 +13,8 @@ from tui.client.errors import KernelRefused
 from tui.client.news import CellEnded, CellPrinted, CellStarted, InputWanted
 from tui.protocol.messages import ListVariables, Refusal, Variable, VariableTable
 from tui.widgets.code_input import CodeInput
-from tui.widgets.record_table import RecordTable
 from tui.widgets.transcript import Transcript
+from tui.widgets.variables.grid import VariableGrid
 
 W = Variable("w", "tensor", "Tensor", (2, 3), "float32", "cpu", "leaf", "", 24, "1", "x∈[-1, 1]", True)
 LOSS = Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseLossBackward0", 4)
@@ -25,10 +25,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
 
 
-def parts(pilot: Pilot[int]) -> tuple[Transcript, CodeInput, RecordTable]:
+def parts(pilot: Pilot[int]) -> tuple[Transcript, CodeInput, VariableGrid]:
     screen = pilot.app.screen
     assert isinstance(screen, TensorsScreen)
-    return screen.query_one(Transcript), screen.query_one(CodeInput), screen.query_one(RecordTable)
+    return screen.query_one(Transcript), screen.query_one(CodeInput), screen.query_one(VariableGrid)
 
 
 async def test_what_is_typed_is_run_and_its_news_are_shown_once() -> None:
@@ -120,14 +120,14 @@ async def test_ctrl_c_interrupts_wherever_the_focus_is() -> None:
     async with opened(make_app(session)) as pilot:
         _, _, table = parts(pilot)
         session.cell("while True: pass", ends=False)
-        await pilot.press("ctrl+t")
+        await pilot.press("ctrl+t", "ctrl+t")
         assert table.has_focus
         await pilot.press("ctrl+c")
         assert session.calls == ["interrupt"]
 
 
 async def test_a_cell_that_does_not_yield_is_said_to_be_still_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screens.tensors.STILL_BUSY_S", 0.02)
+    monkeypatch.setattr("screens.repl_pane.STILL_BUSY_S", 0.02)
     session = FakeSession()
     async with opened(make_app(session)) as pilot:
         transcript, _, _ = parts(pilot)
@@ -148,7 +148,7 @@ async def test_a_cell_that_does_not_yield_is_said_to_be_still_busy(monkeypatch: 
 
 
 async def test_each_stuck_cell_is_said_to_be_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screens.tensors.STILL_BUSY_S", 0.02)
+    monkeypatch.setattr("screens.repl_pane.STILL_BUSY_S", 0.02)
     session = FakeSession()
     async with opened(make_app(session)) as pilot:
         transcript, _, _ = parts(pilot)
@@ -250,7 +250,7 @@ async def test_the_row_under_the_cursor_is_told_in_full() -> None:
     async with opened(make_app(session)) as pilot:
         _, _, table = parts(pilot)
         await until(pilot, lambda: table.row_count == 2)
-        await pilot.press("ctrl+t", "down")
+        await pilot.press("ctrl+t", "ctrl+t", "down")
         await until(pilot, lambda: "MseLossBackward0" in screen_text(pilot.app))
         assert table.current_key == "loss"
         await pilot.press("ctrl+t")

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tui.widgets.transcript import Transcript
+from tui.widgets.transcript.rows import GUTTER
 
 
 class Host(App[None]):
@@ -22,7 +23,7 @@ class Host(App[None]):
 
 
 def rows_on_screen(transcript: Transcript) -> list[str]:
-    return [transcript.render_line(y).text.rstrip() for y in range(transcript.size.height)]
+    return [transcript.render_line(y).text[GUTTER:].rstrip() for y in range(transcript.size.height)]
 
 
 async def settled(pilot: Pilot[None]) -> Transcript:
@@ -74,7 +75,7 @@ async def test_progress_bars_overwrite_and_repaint_their_line_alone(monkeypatch:
         monkeypatch.setattr(transcript, "refresh", note)
         transcript.stream("a", "stderr", "\r 20%")
         await settled(pilot)
-        assert [region.y for region in painted] == [1]
+        assert {region.y for region in painted} == {1}
         painted.clear()
         await settled(pilot)
         assert painted == []
@@ -105,11 +106,11 @@ async def test_lines_wrap_anew_when_the_width_changes() -> None:
         transcript = await settled(pilot)
         transcript.stream("a", "stdout", "x" * 100)
         await settled(pilot)
-        width = transcript.scrollable_content_region.width
+        width = transcript.scrollable_content_region.width - GUTTER
         assert transcript.text.split("\n") == ["x" * width, "x" * (100 - width)]
         await pilot.resize_terminal(30, 24)
         await settled(pilot)
-        narrow = transcript.scrollable_content_region.width
+        narrow = transcript.scrollable_content_region.width - GUTTER
         assert narrow < 30
         assert transcript.text.split("\n")[0] == "x" * narrow
         assert rows_on_screen(transcript)[0] == "x" * narrow

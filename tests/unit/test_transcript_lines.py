@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.widgets.transcript.cells import Cell, failure_lines, input_lines, result_lines
-from tui.widgets.transcript.highlight import python_spans
-from tui.widgets.transcript.lines import StyledLine, plain_of, rows_of, segments, wrap
+from tui.widgets.drawn.highlight import python_spans
+from tui.widgets.drawn.lines import StyledLine, plain_of, rows_of, segments, wrap
+from tui.widgets.transcript.cells import Cell, input_lines
 from tui.widgets.transcript.model import Cells, Layout
+from tui.widgets.transcript.outputs import FailureBlock, result_lines
 
 
 def rows(line: str | StyledLine, width: int) -> list[str]:
@@ -68,9 +69,9 @@ def test_pictures_are_named_with_their_size() -> None:
 
 
 def test_an_exception_without_traceback_is_told() -> None:
-    assert [plain_of(line) for line in failure_lines("ValueError", "bad \x1b[2J", [])] == [
-        "ValueError: bad ␛[2J"
-    ]
+    block = FailureBlock("ValueError", "bad \x1b[2J", [])
+    assert [plain_of(line) for line in block.lines] == ["ValueError: bad ␛[2J"]
+    assert not block.foldable
 
 
 def test_prompt_tells_whether_a_cell_runs() -> None:

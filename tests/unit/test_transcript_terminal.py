@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.widgets.drawn.lines import plain_of
 from tui.widgets.foreign import LINE_LIMIT
-from tui.widgets.transcript.lines import plain_of
 from tui.widgets.transcript.terminal import StreamLines
 
 
@@ -84,3 +84,21 @@ def test_how_writes_are_cut_up_makes_no_difference_to_plain_lines(writes: list[s
     assert all(character >= " " for line in lines for character in line)
     harmless = [write.replace("\x1b", "").replace("\r", "") for write in writes]
     assert shown(*harmless) == shown("".join(harmless))
+
+
+@pytest.mark.parametrize("unit", ["x", "\x1b[31mx\x1b[0m", "x\x00", "日"])
+def test_a_huge_line_is_looked_at_only_at_its_beginning(unit: str) -> None:
+    stream = StreamLines()
+    stream.feed("a\n" + unit * 1_000_000 + "\nlast\n")
+    first, huge, last = (plain_of(line) for line in stream.lines())
+    assert (first, last) == ("a", "last")
+    assert " more characters" in huge
+    assert len(huge) < LINE_LIMIT + 40
+    assert stream.cut
+
+
+def test_a_huge_progress_bar_shows_its_last_state() -> None:
+    stream = StreamLines()
+    stream.feed("".join(f"\r {percent:3d}% {'=' * 20}" for percent in range(100)) * 200 + "\n")
+    assert [plain_of(line) for line in stream.lines()] == [f"  99% {'=' * 20}"]
+    assert not stream.cut

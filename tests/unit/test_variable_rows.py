@@ -1,4 +1,4 @@
-"""The kernel's tables as cells."""
+"""Leaves and modules as cells."""
 
 from __future__ import annotations
 
@@ -8,24 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from tui.protocol.messages import Leaf, LeafTable, ModuleRow, ModuleTree, Variable, VariableTable
+from tui.protocol.messages import Leaf, LeafTable, ModuleRow, ModuleTree
 from tui.widgets.record_table import Row
 from tui.widgets.variable_rows import (
     LEAF_COLUMNS,
     MODULE_COLUMNS,
-    VARIABLE_COLUMNS,
     leaf_rows,
     module_rows,
-    variable_detail,
-    variable_rows,
-    variable_totals,
 )
 
-W = Variable(
-    "w", "tensor", "Tensor", (2, 3), "float32", "cpu", "leaf+grad", "", 24, "1", "x∈[-1, 1] μ=0", True
-)
-MODEL = Variable("model", "module", "Sequential", None, "", "", "requires_grad", summary="650 parameters")
-LOSS = Variable("loss", "tensor", "Tensor", (), "float32", "cpu", "graph", "MseLossBackward0", 4)
 LEAF = Leaf(
     "model.fc.weight", (10, 64), "float32", "cpu", True, True, 2.5, 0.125, verdict="sum of 1 backward"
 )
@@ -37,53 +28,8 @@ NASTY = "[/foo][bold]x\x1b]0;t\x07\x1b[2J\u202e\n\x00y[mean]"
 COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def table(*rows: Variable, **more: object) -> VariableTable:
-    return VariableTable(rows, {"cpu": 28}, **more)  # type: ignore[arg-type]
-
-
 def cells(row: Row) -> list[str]:
     return [cell.plain.strip() for cell in row[1]]
-
-
-def test_a_variable_shows_shape_before_values() -> None:
-    rows = variable_rows(table(W, MODEL, LOSS), "#f00")
-    assert [key for key, _ in rows] == ["w", "model", "loss"]
-    assert all(len(row[1]) == len(VARIABLE_COLUMNS) for row in rows)
-    w, model, loss = map(cells, rows)
-    assert w[1:] == ["(2, 3)", "float32", "leaf .grad", "24 B", "x∈[-1, 1] μ=0"]
-    assert model[1] == "Sequential"
-    assert model[4] == ""
-    assert loss[1] == "()"
-
-
-def test_what_changed_is_marked_by_more_than_colour() -> None:
-    changed, same = variable_rows(table(W, replace(W, name="v", changed=False)), "#123456")
-    assert changed[1][0].plain.replace("w", "") != same[1][0].plain.replace("v", "")
-    assert "#123456" in str(changed[1][0].style)
-    assert "#123456" not in str(same[1][0].style)
-
-
-def test_devices_are_worth_a_word_only_where_there_are_several() -> None:
-    assert "cpu" not in " ".join(cells(variable_rows(table(W), "")[0]))
-    both = variable_rows(table(W, replace(W, name="g", device="cuda:0")), "")
-    assert ["cpu" in cells(both[0])[2], "cuda:0" in cells(both[1])[2]] == [True, True]
-
-
-def test_the_detail_says_what_the_row_cannot() -> None:
-    assert variable_detail(LOSS).splitlines()[:2] == [
-        "loss: Tensor () float32 cpu 4 B",
-        "made by MseLossBackward0",
-    ]
-    assert ".grad" in variable_detail(W)
-    assert variable_detail(W).splitlines()[-1] == W.summary
-    assert "" not in variable_detail(replace(MODEL, summary="")).splitlines()
-
-
-def test_totals_tell_how_many_and_how_much_where() -> None:
-    said = variable_totals(VariableTable((W, LOSS), {"cuda:0": 2 * 10**9, "cpu": 28}, omitted=5))
-    for expected in ("2 variables", "5 more", "28 B on cpu", "2.0 GB on cuda:0"):
-        assert expected in said
-    assert variable_totals(VariableTable((W,), {})).split(" ·")[0] == "1 variable"
 
 
 def test_a_leaf_with_a_gradient_one_without_and_one_that_is_spoilt() -> None:
@@ -127,9 +73,6 @@ def test_modules_are_indented_and_named_by_their_last_part() -> None:
 @pytest.mark.parametrize("nasty", [NASTY, "x" * 100_000, "日本" * 5000, "\ud800"])
 def test_foreign_text_is_one_harmless_line(nasty: str) -> None:
     rows = [
-        *variable_rows(
-            table(replace(W, name=nasty, type_name=nasty, shape=None, dtype=nasty, summary=nasty)), ""
-        ),
         *leaf_rows(LeafTable((replace(LEAF, name=nasty, dtype=nasty, verdict=nasty),)), "", ""),
         *module_rows(
             ModuleTree((replace(FC, path=nasty, class_name=nasty, settings=nasty, parameters=(nasty,)),))

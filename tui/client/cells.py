@@ -15,6 +15,7 @@ from tui.client.news import (
     News,
     OutputCleared,
 )
+from tui.protocol.messages import CELL_METADATA
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,7 +58,7 @@ class CellReader:
             "stop_on_error": False,
         }  # fmt: skip
         self._ours.add(cell)
-        connection.send("execute_request", content, message_id=cell)
+        connection.send("execute_request", content, message_id=cell, metadata={CELL_METADATA: True})
         connection.expect(cell).add_done_callback(lambda future: self._replied(cell, future))
 
     def _replied(self, cell: str, future: asyncio.Future[Message]) -> None:
@@ -73,12 +74,15 @@ class CellReader:
         self._quiet.discard(cell)
         self._replies.pop(cell, None)
         status = content.get("status", "ok")
+        payload = content.get("payload") or ()
         pages = tuple(
             str(item.get("data", {}).get("text/plain", ""))
-            for item in content.get("payload") or ()
+            for item in payload
             if item.get("source") == "page"
         )
-        self._tell(CellEnded(cell, status if status in ("ok", "error") else "aborted", pages))
+        inputs = [str(item.get("text", "")) for item in payload if item.get("source") == "set_next_input"]
+        ended = status if status in ("ok", "error") else "aborted"
+        self._tell(CellEnded(cell, ended, pages, inputs[-1] if inputs else ""))
 
     def kernel_ended(self) -> None:
         """Forget what ran: it will not end by itself."""

@@ -79,11 +79,12 @@ class Connection:
         channel: Channel = "shell",
         subshell: str | None = None,
         message_id: str | None = None,
+        metadata: Message | None = None,
     ) -> str:
         """Send a message and return its id, ours where we give one; its reply is `expect`'s business."""
         if self._dead is not None:
             raise self._dead
-        message = self._client.session.msg(kind, content)
+        message = self._client.session.msg(kind, content, metadata=metadata)
         if subshell is not None:
             message["header"]["subshell_id"] = subshell
         if message_id is not None:

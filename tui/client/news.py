@@ -95,6 +95,8 @@ class CellEnded:
     status: Literal["ok", "error", "aborted"]
     pages: tuple[str, ...] = field(default=())
     """Texts for a pager: the answer to ``name?``."""
+    next_input: str = ""
+    """Code that the cell wants in the input: what ``%load`` read."""
 
 
 @dataclass(frozen=True)

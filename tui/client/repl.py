@@ -1,25 +1,17 @@
-"""What a REPL needs of a session: completeness, completion, and cells that wait for the kernel to come up."""
+"""What a REPL needs of a session: completeness, completion, call tips, cells that wait until the kernel is up."""
 
 from __future__ import annotations
 
 import codeop
 import uuid
-from dataclasses import dataclass
 
-from tui.client.errors import KernelDied
+from tui.client.errors import KernelDied, KernelRefused
 from tui.client.news import CellEnded, KernelEnded, News, StateChanged
 from tui.client.session import KernelSession
+from tui.protocol.completing import CompletionList, ListCompletions, ReadSignature, SignatureTip
 
-
-@dataclass(frozen=True)
-class Completions:
-    """What could stand at the cursor."""
-
-    matches: tuple[str, ...]
-    start: int
-    """Index into the code where a match begins."""
-    end: int
-    """Index into the code up to which a match replaces it."""
+ANSWER_TIMEOUT_S = 10.0
+"""How long completion, call tips and help wait; the input goes on meanwhile."""
 
 
 class Repl:
@@ -28,6 +20,7 @@ class Repl:
     def __init__(self, session: KernelSession) -> None:
         self.session = session
         self._waiting: list[tuple[str, str]] = []  # id and code
+        self._knows_completions = True
         session.listen(self._on_news)
 
     def run(self, code: str) -> str | None:
@@ -65,23 +58,41 @@ class Repl:
                 pass
         return locally_complete(code)
 
-    async def complete(self, code: str, cursor: int) -> Completions:
+    async def complete(self, code: str, cursor: int) -> CompletionList:
         """Return what could stand at `cursor`, an index into `code`."""
         try:
-            content = {"code": code, "cursor_pos": cursor}
-            reply = await self.session.jupyter("complete_request", content, timeout_s=10.0)
+            if self._knows_completions:
+                return await self.session.ask(ListCompletions(code, cursor), timeout_s=ANSWER_TIMEOUT_S)
+        except KernelRefused as refused:
+            if refused.refusal.kind != "unknown":
+                return CompletionList(cursor, cursor)
+            self._knows_completions = False  # an older kernel: Jupyter's own request tells the names
         except (TimeoutError, KernelDied):
-            return Completions((), cursor, cursor)
+            return CompletionList(cursor, cursor)
+        return await self._plain_completions(code, cursor)
+
+    async def _plain_completions(self, code: str, cursor: int) -> CompletionList:
+        try:
+            content = {"code": code, "cursor_pos": cursor}
+            reply = await self.session.jupyter("complete_request", content, timeout_s=ANSWER_TIMEOUT_S)
+        except (TimeoutError, KernelDied):
+            return CompletionList(cursor, cursor)
         matches = tuple(str(match) for match in reply.get("matches", ()))
-        return Completions(
-            matches, int(reply.get("cursor_start", cursor)), int(reply.get("cursor_end", cursor))
-        )
+        start, end = int(reply.get("cursor_start", cursor)), int(reply.get("cursor_end", cursor))
+        return CompletionList(start, end, more=matches)
+
+    async def signature(self, code: str, cursor: int) -> SignatureTip:
+        """Return what the call around `cursor` takes; without a name where there is none or it cannot be told."""
+        try:
+            return await self.session.ask(ReadSignature(code, cursor), timeout_s=ANSWER_TIMEOUT_S)
+        except (TimeoutError, KernelDied, KernelRefused):
+            return SignatureTip()
 
     async def inspect(self, code: str, cursor: int) -> str:
         """Return the help on what stands at `cursor`, with ANSI colours; empty where there is none."""
         try:
             content = {"code": code, "cursor_pos": cursor, "detail_level": 0}
-            reply = await self.session.jupyter("inspect_request", content, timeout_s=10.0)
+            reply = await self.session.jupyter("inspect_request", content, timeout_s=ANSWER_TIMEOUT_S)
         except (TimeoutError, KernelDied):
             return ""
         return str(reply.get("data", {}).get("text/plain", ""))

@@ -7,6 +7,7 @@ import os
 
 from ipykernel.kernelapp import IPKernelApp
 
+from tui.kernel.forgetful import ForgetfulOutputs
 from tui.kernel.service import Service
 
 
@@ -28,6 +29,8 @@ def run_kernel(connection_file: str, *, session: str, idle_s: float) -> None:
             "--IPKernelApp.log_level=CRITICAL",
         ]
     )
+    assert app.shell is not None
+    app.shell.history_manager.outputs = ForgetfulOutputs()
     faulthandler.enable(file=crash_log)
     Service(app.kernel, session=session, idle_s=idle_s).install()
     app.start()

@@ -23,7 +23,7 @@ BUDGET_S: Final = 0.5
 
 
 @dataclass
-class _Found:
+class Found:
     """A tensor that the namespace reaches."""
 
     name: str
@@ -56,7 +56,7 @@ def list_leaves(
     """
     deadline_s = time.monotonic() + budget_s
     with torch.inference_mode(), torch_private.without_overrides():
-        found = sorted(_reached(namespace, hidden), key=_rank)
+        found = sorted(reached_leaves(namespace, hidden), key=rank)
         reached = {item.owner for item in found if item.owner and item.grad is not None}
         listed = found[:limit]
         norms = _norms([*(item.tensor for item in listed), *(item.grad for item in listed)], deadline_s)
@@ -67,20 +67,21 @@ def list_leaves(
     return LeafTable(rows=rows, omitted=len(found) - len(listed))
 
 
-def _rank(item: _Found) -> int:
+def rank(item: Found) -> int:
+    """Return the order of the table: leaves that require grad, results of operations, other leaves."""
     return (2 if item.leaf else 1) if not (item.leaf and item.tracked) else 0
 
 
-def _reached(namespace: Mapping[str, object], hidden: Container[str]) -> list[_Found]:
+def reached_leaves(namespace: Mapping[str, object], hidden: Container[str]) -> list[Found]:
     """Return each tensor once: tensor variables and parameters of module variables, in their order."""
-    found: dict[int, _Found] = {}
+    found: dict[int, Found] = {}
 
     def add(name: str, tensor: Tensor, *, parameter: bool, owner: str) -> None:
         known = found.get(id(tensor))
         if known is not None:
             known.others.append(name)
             return
-        item = _Found(name, tensor, parameter, owner)
+        item = Found(name, tensor, parameter, owner)
         item.leaf, item.tracked = bool(attribute(tensor, "is_leaf")), bool(attribute(tensor, "requires_grad"))
         item.retains = bool(attribute(tensor, "retains_grad"))
         if item.tracked and (item.leaf or item.retains):
@@ -100,7 +101,7 @@ def _reached(namespace: Mapping[str, object], hidden: Container[str]) -> list[_F
 
 
 @dataclass(frozen=True)
-class _Norm:
+class Norm:
     """Size of a tensor's values in one number."""
 
     norm: float | None
@@ -108,25 +109,26 @@ class _Norm:
     nonfinite: int
 
 
-def _norms(tensors: list[Tensor | None], deadline_s: float) -> list[_Norm]:
+def _norms(tensors: list[Tensor | None], deadline_s: float) -> list[Norm]:
     """Return the 2-norms of the tensors, all their values counted; one transfer per device."""
-    known = {index: _coalesced(tensor) for index, tensor in enumerate(tensors) if tensor is not None}
+    known = {index: coalesced(tensor) for index, tensor in enumerate(tensors) if tensor is not None}
     stats = batch_stats(list(known.values()), limit=None, deadline_s=deadline_s)
-    norms = [_Norm(None, 0) for _ in tensors]
+    norms = [Norm(None, 0) for _ in tensors]
     for index, one in zip(known, stats, strict=True):
         if isinstance(one, TensorStats):
-            norms[index] = _Norm(_norm_of(one), one.nonfinite)
+            norms[index] = Norm(norm_of(one), one.nonfinite)
     return norms
 
 
-def _coalesced(tensor: Tensor) -> Tensor:
+def coalesced(tensor: Tensor) -> Tensor:
     """Return a sparse gradient with the values of one place added up, as its norm needs them."""
     if attribute(tensor, "layout") is torch.sparse_coo and not tensor.is_coalesced():
         return Tensor.coalesce(tensor)
     return tensor
 
 
-def _norm_of(stats: TensorStats) -> float:
+def norm_of(stats: TensorStats) -> float:
+    """Return the 2-norm that the statistics tell of: NaN or Inf where values are."""
     if stats.nan:
         return nan
     if stats.nonfinite:
@@ -136,7 +138,7 @@ def _norm_of(stats: TensorStats) -> float:
     return hypot(sqrt(stats.counted) * stats.mean, sqrt(stats.counted - 1) * (stats.std or 0.0))
 
 
-def _leaf(item: _Found, value: _Norm, grad: _Norm, *, others_reached: bool) -> Leaf:
+def _leaf(item: Found, value: Norm, grad: Norm, *, others_reached: bool) -> Leaf:
     verdict = verdict_of(item, grad, others_reached=others_reached)
     if item.others:
         verdict += f"; also named {', '.join(item.others[:3])}{'…' if len(item.others) > 3 else ''}"
@@ -154,7 +156,7 @@ def _leaf(item: _Found, value: _Norm, grad: _Norm, *, others_reached: bool) -> L
     )
 
 
-def verdict_of(item: _Found, grad: _Norm, *, others_reached: bool) -> str:
+def verdict_of(item: Found, grad: Norm, *, others_reached: bool) -> str:
     """Return why `.grad` is None, or what it holds, as far as that can be known from outside.
 
     `others_reached`: whether other parameters of the same module have a gradient.

@@ -20,7 +20,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from tui.kernel.cell_watch import CellWatch
+from tui.kernel.inspection import Inspection
 from tui.kernel.output import ThreadOutput
+from tui.kernel.refused import Refused
 from tui.kernel.status import TorchImport, cuda_memory, rss_bytes
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
@@ -32,32 +35,16 @@ from tui.protocol.messages import (
     Event,
     GetStatus,
     KernelStatus,
-    LeafTable,
-    ListLeaves,
-    ListModules,
-    ListVariables,
-    ModuleTree,
     Refusal,
     Request,
     RunState,
     Shutdown,
     StartRun,
-    VariableTable,
     request_types,
 )
 
 TERMINATE_S = 20.0
 """How long SIGTERM waits for a run to end its step and keep its state."""
-NOT_SHOWN = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "torch", "nn", "F"})
-"""Names of the namespace that IPython or we put there."""
-
-
-class Refused(Exception):
-    """A request that cannot be carried out, with the reason for the user."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 class Kernel(Protocol):
@@ -90,20 +77,14 @@ class Service:
         self._cell_running = False
         self._heard_at = time.monotonic()
         self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
-        # what the namespace was like after the last cell, and after the one before, against which changes are marked
-        self._settled: Any = None
-        self._before: Any = None
-        self._table_at = -1
-        self._lock = threading.Lock()  # of the marks in the table of variables
         self._trainer_lock = threading.Lock()
+        self._cells = CellWatch(kernel)
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
-            ListVariables: self._variables,
-            ListLeaves: self._leaves,
-            ListModules: self._modules,
             StartRun: self._start_run,
             ControlRun: self._control_run,
             Shutdown: self._shutdown,
+            **Inspection(kernel.shell, self._need_torch, lambda: self._cell_running).handlers(),
         }
 
     def install(self) -> None:
@@ -173,6 +154,8 @@ class Service:
         if self.torch.state == "importing" and "torch" in str(getattr(info, "raw_cell", "")):
             self.torch.wait()  # the cell's own import would wait as well; here it also finds the names bound
             self._bind_torch()
+        if self.torch.state == "ready":
+            self._cells.arm(info)
 
     def _after_cell(self, result: object = None) -> None:
         self._cell_running = False
@@ -223,38 +206,6 @@ class Service:
     def _need_torch(self) -> None:
         if not self.torch.wait():
             raise Refused("no torch", f"torch cannot be imported by {sys.executable}: {self.torch.error}")
-
-    def _variables(self, request: ListVariables) -> VariableTable:
-        self._need_torch()
-        from tui.kernel.variables import list_variables
-
-        with self._lock:
-            count = self.kernel.shell.execution_count
-            cell_ended = count != self._table_at and not self._cell_running
-            if cell_ended:
-                self._before, self._table_at = self._settled, count
-            table, now = list_variables(
-                self._namespace,
-                hidden=NOT_SHOWN,
-                before=self._settled if self._cell_running else self._before,
-                limit=request.limit,
-                execution_count=count,
-            )
-            if cell_ended:
-                self._settled = now
-        return table
-
-    def _leaves(self, request: ListLeaves) -> LeafTable:
-        self._need_torch()
-        from tui.kernel.leaves import list_leaves
-
-        return list_leaves(self._namespace, hidden=NOT_SHOWN, limit=request.limit)
-
-    def _modules(self, request: ListModules) -> ModuleTree:
-        self._need_torch()
-        from tui.kernel.modules import list_modules
-
-        return list_modules(self._namespace, hidden=NOT_SHOWN, limit=request.limit)
 
     def _start_run(self, request: StartRun) -> RunState:
         self._need_torch()

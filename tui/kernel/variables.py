@@ -2,121 +2,41 @@
 
 from __future__ import annotations
 
-import threading
 import time
-import weakref
-from collections.abc import Container, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import prod
-from typing import Final, NamedTuple
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from tui.kernel import torch_private
-from tui.kernel.module_walk import buffers_of, distinct_modules, parameters_of
 from tui.kernel.safe_objects import class_name, is_a, user_variables
-from tui.kernel.summary import summarize
-from tui.kernel.tensor_stats import OUT_OF_TIME, TABLE_LIMIT, TensorStats, Unavailable, batch_stats, words_of
+from tui.kernel.tensor_stats import TABLE_LIMIT, TensorStats, words_of
 from tui.kernel.variable_kinds import kind_of, summary_of
+from tui.kernel.variable_members import attribute as attribute
+from tui.kernel.variable_members import gradient_of, unfolds
+from tui.kernel.variable_memory import (
+    Memory,
+    Room,
+    own_bytes_of,
+    storages_of_all,
+    storages_of_array,
+    tensors_in,
+)
+from tui.kernel.variable_memory import storages_of as storages_of
+from tui.kernel.variable_statistics import Fingerprint, Reading, address_of
+from tui.kernel.variable_statistics import Fingerprints as Fingerprints
+from tui.kernel.variable_statistics import StatisticsCache as StatisticsCache
+from tui.kernel.variable_statistics import shape_of as shape_of
 from tui.protocol.messages import GradState, Variable, VariableTable
 
 BUDGET_S: Final = 0.15
 """Time for the statistics of one table; rows beyond it say `…` until a later table has them."""
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What one variable was, to tell whether it is another now."""
-
-    identity: int
-    state: Hashable
-    """Version counters and addresses of tensors; the text of anything else."""
-    statistics: str = ""
-    """Text of a tensor's statistics, which show the writes that torch does not count; empty: not known."""
-
-    def differs(self, now: Fingerprint) -> bool:
-        """Whether the variable was rebound or changed in place between the two."""
-        known = bool(self.statistics and now.statistics)
-        same = self.identity == now.identity and self.state == now.state
-        return not same or (known and self.statistics != now.statistics)
-
-
-Fingerprints = dict[str, Fingerprint]
-"""By variable name."""
-
-
-@dataclass
-class StatisticsCache:
-    """Statistics of the tensors of the last table, so that a table of unchanged tensors costs nothing.
-
-    NOTE [Uncounted writes]
-    `_version` counts most in-place changes, but neither those of fused optimizers and `.data` nor those
-    through a NumPy array. So a leaf that requires grad is always read anew, and every tensor is after a cell.
-    """
-
-    entries: dict[int, _Entry] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def statistics(
-        self, tensors: Sequence[Tensor], *, limit: int | None, execution_count: int, deadline_s: float
-    ) -> list[_Reading]:
-        """Return the statistics of the tensors in their order, those of small tensors taken first."""
-        with self.lock:
-            states = [_state_of(tensor) for tensor in tensors]
-            held = [self._held(tensor, state) for tensor, state in zip(tensors, states, strict=True)]
-            stale = [
-                index
-                for index, entry in enumerate(held)
-                if entry is None
-                or entry.execution_count != execution_count
-                or _written_uncounted(tensors[index])
-            ]
-            stale.sort(key=lambda index: states[index].elements)
-            fresh = batch_stats([tensors[index] for index in stale], limit=limit, deadline_s=deadline_s)
-            found: dict[int, TensorStats | Unavailable] = dict(zip(stale, fresh, strict=True))
-            results: list[_Reading] = []
-            kept: dict[int, _Entry] = {}
-            for index, (tensor, state, entry) in enumerate(zip(tensors, states, held, strict=True)):
-                stats = found.get(index, Unavailable(OUT_OF_TIME))
-                keep = entry
-                if isinstance(stats, TensorStats):
-                    keep = _Entry(weakref.ref(tensor), state, execution_count, stats)
-                elif stats.reason == OUT_OF_TIME and entry is not None:
-                    stats = entry.stats
-                results.append(_Reading(state, stats))
-                if keep is not None and state.version is not None:
-                    kept[id(tensor)] = keep
-            self.entries = kept
-        return results
-
-    def _held(self, tensor: Tensor, state: _State) -> _Entry | None:
-        entry = self.entries.get(id(tensor))
-        return entry if entry is not None and entry.tensor() is tensor and entry.state == state else None
-
-
-class _State(NamedTuple):
-    """What changes when a tensor's values change in a way that torch counts."""
-
-    version: int | None
-    address: int
-    shape: tuple[int, ...]
-    elements: int
-
-
-class _Reading(NamedTuple):
-    state: _State
-    """When the statistics were taken, or a moment before."""
-    stats: TensorStats | Unavailable
-
-
-@dataclass(frozen=True)
-class _Entry:
-    tensor: weakref.ref[Tensor]
-    state: _State
-    execution_count: int
-    stats: TensorStats
-
+_HOLDERS: Final = frozenset({"module", "optimizer", "container", "dataset", "loader"})
+"""Kinds that hold tensors."""
+_STATES: Final = 1_000
+"""Tensors of one holder that are looked at for changes."""
 
 _CACHE: Final = StatisticsCache()
 
@@ -145,83 +65,147 @@ def list_variables(
         cache: keeps statistics from table to table.
     """
     found = user_variables(namespace, hidden)
-    listed, omitted = found[:limit], max(0, len(found) - limit)
-    deadline_s = time.monotonic() + budget_s
-    total_bytes: dict[str, int] = {}
-    counted: set[str] = set()
+    memory = Memory()
+    rows, prints = tabulate(
+        found[:limit],
+        memory=memory,
+        before=before,
+        execution_count=execution_count,
+        deadline_s=time.monotonic() + budget_s,
+        sample_limit=sample_limit,
+        cache=cache,
+    )
+    room = Room()
     with torch.inference_mode(), torch_private.without_overrides():
-        rows = [_guarded_row(name, value, total_bytes, counted) for name, value in listed]
-        for _, value in found[limit:]:
-            _guarded_row("", value, total_bytes, counted)
-        tensors = {i: value for i, (_, value) in enumerate(listed) if is_a(value, Tensor)}
+        for name, value in found[limit:]:
+            _guarded_row(name, value, memory, room, None)
+    omitted = max(0, len(found) - limit)
+    return VariableTable(
+        tuple(rows), memory.total_bytes, omitted, execution_count, memory.shared_bytes
+    ), prints
+
+
+def tabulate(
+    named: Sequence[tuple[str, object]],
+    *,
+    memory: Memory,
+    before: Fingerprints | None,
+    execution_count: int,
+    deadline_s: float,
+    cache: StatisticsCache,
+    sample_limit: int | None = TABLE_LIMIT,
+) -> tuple[list[Variable], Fingerprints]:
+    """Return a row for each object, and what to compare the next rows with; counts storages in `memory`.
+
+    One synchronization for each device, where any of its tensors has to be read.
+    """
+    room = Room()
+    rows: list[Variable] = []
+    prints: Fingerprints = {}
+    with torch.inference_mode(), torch_private.without_overrides():
+        tensors = {i: value for i, (_, value) in enumerate(named) if is_a(value, Tensor)}
         read = cache.statistics(
             list(tensors.values()), limit=sample_limit, execution_count=execution_count, deadline_s=deadline_s
         )
         readings = dict(zip(tensors, read, strict=True))
-        prints: Fingerprints = {}
-        for i, (name, value) in enumerate(listed):
+        for i, (name, value) in enumerate(named):
             reading = readings.get(i)
-            summary = rows[i].summary if reading is None else summarize(tensors[i], reading.stats)
-            prints[name] = _fingerprint(value, summary, reading)
+            row, held = _guarded_row(name, value, memory, room, reading)
+            prints[name] = _fingerprint(value, row.summary, reading, held)
             was = None if before is None else before.get(name)
-            changed = before is not None and (was is None or was.differs(prints[name]))
-            if changed or reading is not None:
-                rows[i] = replace(rows[i], summary=summary, changed=changed)
-    return VariableTable(tuple(rows), total_bytes, omitted, execution_count), prints
+            if before is not None and (was is None or was.differs(prints[name])):
+                row = replace(row, changed=True)
+            rows.append(row)
+    return rows, prints
 
 
-def _guarded_row(name: str, value: object, total_bytes: dict[str, int], counted: set[str]) -> Variable:
-    """Return a row without statistics for any object, adding its memory to `total_bytes`."""
+def count_memory(named: Sequence[tuple[str, object]]) -> Memory:
+    """Return who holds which storage among these variables, without rows for them."""
+    memory, room = Memory(), Room()
+    with torch.inference_mode(), torch_private.without_overrides():
+        for name, value in named:
+            try:
+                kind = kind_of(value)
+                held = [value] if is_a(value, Tensor) else _held(value, kind, room)
+                memory.count(name, storages_of_all(held) or storages_of_array(value))
+                if is_a(value, (Tensor, nn.Module)):
+                    memory.same_as(name, value)
+            except Exception:  # noqa: BLE001 - one odd object must not cost the user the table
+                continue
+    return memory
+
+
+def _guarded_row(
+    name: str, value: object, memory: Memory, room: Room, reading: Reading | None
+) -> tuple[Variable, list[Tensor]]:
+    """Return a row for any object, and the tensors that it holds."""
     try:
-        return _row(name, value, total_bytes, counted)
+        return _row(name, value, memory, room, reading)
     except Exception as error:  # noqa: BLE001 - one odd object must not cost the user the table
-        return Variable(name=name, kind="value", type_name=class_name(value), summary=words_of(error))
+        return Variable(name=name, kind="value", type_name=class_name(value), summary=words_of(error)), []
 
 
-def _row(name: str, value: object, total_bytes: dict[str, int], counted: set[str]) -> Variable:
+def _row(
+    name: str, value: object, memory: Memory, room: Room, reading: Reading | None
+) -> tuple[Variable, list[Tensor]]:
     if is_a(value, Tensor):
-        storages = storages_of(value)
-        _count(storages, total_bytes, counted)
-        return _tensor_row(name, value, storages)
-    row = Variable(name=name, kind=kind_of(value), type_name=class_name(value))
-    if is_a(value, nn.Module):
-        tensors = [t for m in distinct_modules(value) for _, t in (*parameters_of(m), *buffers_of(m))]
-        storages = {key: size for tensor in tensors for key, size in storages_of(tensor).items()}
-        _count(storages, total_bytes, counted)
-        tracked = any(attribute(tensor, "requires_grad") for tensor in tensors)
-        row = replace(row, grad="requires_grad" if tracked else "", size_bytes=sum(storages.values()))
-    return summary_of(row, value)
+        return _tensor_row(name, value, memory, reading), []
+    kind = kind_of(value)
+    row = Variable(name=name, kind=kind, type_name=class_name(value), unfolds=unfolds(value))
+    held = _held(value, kind, room)
+    if held or kind == "module":
+        storages = storages_of_all(held)
+        _count_gradients(f"a gradient of {name}", held, memory)
+        row = replace(
+            row,
+            shares_with=memory.count(name, storages),
+            size_bytes=sum(storages.values()),
+            grad="requires_grad" if kind == "module" and any(map(_tracked, held)) else "",
+        )
+    if kind == "array":
+        row = replace(row, shares_with=memory.count(name, storages_of_array(value)))
+    if kind in _HOLDERS or kind == "array":
+        row = replace(row, same_as=memory.same_as(name, value))
+    return summary_of(row, value), held
 
 
-def _tensor_row(name: str, tensor: Tensor, storages: Mapping[str, int]) -> Variable:
+def _held(value: object, kind: str, room: Room) -> list[Tensor]:
+    return tensors_in(value, kind, room) if kind in _HOLDERS else []
+
+
+def _count_gradients(name: str, tensors: list[Tensor], memory: Memory) -> None:
+    """Count the memory of `.grad`, which is nobody's in the table but takes room like any other."""
+    gradients = [gradient for tensor in tensors if (gradient := gradient_of(tensor)) is not None]
+    memory.count(name, storages_of_all(gradients))
+
+
+def _tracked(tensor: Tensor) -> bool:
+    return bool(attribute(tensor, "requires_grad"))
+
+
+def _tensor_row(name: str, tensor: Tensor, memory: Memory, reading: Reading | None) -> Variable:
+    storages = storages_of(tensor)
     grad_fn = attribute(tensor, "grad_fn")
+    grad = _grad_state(tensor)
+    if grad == "leaf+grad":
+        _count_gradients(f"{name}.grad", [tensor], memory)
     return Variable(
         name=name,
         kind=kind_of(tensor),
         type_name=class_name(tensor),
-        shape=shape_of(tensor),
+        shape=(reading.state.shape if reading else ()) or shape_of(tensor),
         dtype=str(attribute(tensor, "dtype")).removeprefix("torch."),
         device=str(attribute(tensor, "device")),
-        grad=_grad_state(tensor),
+        grad=grad,
         grad_fn="" if grad_fn is None else class_name(grad_fn),
         size_bytes=sum(storages.values()) if storages else None,
         storage=next(iter(storages), ""),
+        unfolds=grad == "leaf+grad" or (grad == "graph" and gradient_of(tensor) is not None),
+        own_bytes=own_bytes_of(tensor) if storages else None,
+        shares_with=memory.count(name, storages),
+        same_as=memory.same_as(name, tensor),
+        summary=reading.text if reading else "",
     )
-
-
-def attribute(tensor: Tensor, name: str) -> object:
-    """Return an attribute by the getter of torch's own class."""
-    return getattr(Tensor, name).__get__(tensor)
-
-
-def shape_of(tensor: Tensor) -> tuple[int, ...] | None:
-    """Return the shape; None where there is none in numbers (lazy, nested)."""
-    if torch_private.is_lazy(tensor):
-        return None
-    try:
-        return tuple(int(size) for size in Tensor.size(tensor))
-    except (RuntimeError, TypeError):
-        return None
 
 
 def _grad_state(tensor: Tensor) -> GradState:
@@ -232,67 +216,9 @@ def _grad_state(tensor: Tensor) -> GradState:
     return "leaf" if attribute(tensor, "grad") is None else "leaf+grad"
 
 
-def storages_of(tensor: Tensor) -> dict[str, int]:
-    """Return the bytes of the storages of a tensor by their identity, which begins with the device.
-
-    Empty where it has no memory of its own: on the meta device, behind a subclass, lazy.
-    """
-    if torch_private.is_lazy(tensor) or str(attribute(tensor, "device")).startswith("meta"):
-        return {}
-    layout = attribute(tensor, "layout")
-    parts = [tensor]
-    if layout is torch.sparse_coo:
-        parts = [Tensor._indices(tensor), Tensor._values(tensor)]
-    elif layout in (torch.sparse_csr, torch.sparse_bsr):
-        parts = [Tensor.crow_indices(tensor), Tensor.col_indices(tensor), Tensor.values(tensor)]
-    elif layout in (torch.sparse_csc, torch.sparse_bsc):
-        parts = [Tensor.ccol_indices(tensor), Tensor.row_indices(tensor), Tensor.values(tensor)]
-    elif layout is torch.jagged:
-        parts = [torch_private.stored_values(tensor)]
-    elif torch_private.dispatches_in_python(tensor):
-        return {}
-    found: dict[str, int] = {}
-    for part in parts:
-        try:
-            storage = Tensor.untyped_storage(part)
-            if storage.nbytes():
-                found[f"{part.device}:{storage.data_ptr():#x}"] = storage.nbytes()
-        except (RuntimeError, NotImplementedError):  # opaque layouts have no storage
-            continue
-    return found
-
-
-def _count(storages: Mapping[str, int], total_bytes: dict[str, int], counted: set[str]) -> None:
-    for key, size in storages.items():
-        if key not in counted:
-            counted.add(key)
-            device = key.rpartition(":")[0]
-            total_bytes[device] = total_bytes.get(device, 0) + size
-
-
-def _state_of(tensor: Tensor) -> _State:
-    shape = shape_of(tensor) or ()
-    return _State(torch_private.version_of(tensor), _address(tensor), shape, prod(shape))
-
-
-def _address(tensor: Tensor) -> int:
-    """Return where the values lie; 0 where torch does not say."""
-    try:
-        return int(Tensor.data_ptr(tensor))
-    except Exception:  # noqa: BLE001 - sparse, opaque and functional tensors each have their own refusal
-        return 0
-
-
-def _written_uncounted(tensor: Tensor) -> bool:
-    return bool(attribute(tensor, "requires_grad") and attribute(tensor, "is_leaf"))
-
-
-def _fingerprint(value: object, summary: str, reading: _Reading | None) -> Fingerprint:
+def _fingerprint(value: object, summary: str, reading: Reading | None, held: list[Tensor]) -> Fingerprint:
     if reading is not None:
         statistics = summary if isinstance(reading.stats, TensorStats) else ""
         return Fingerprint(id(value), reading.state, statistics)
-    if is_a(value, nn.Module):
-        tensors = (t for m in distinct_modules(value) for _, t in (*parameters_of(m), *buffers_of(m)))
-        state = tuple((_address(tensor), torch_private.version_of(tensor)) for tensor in tensors)
-        return Fingerprint(id(value), state)
-    return Fingerprint(id(value), summary)
+    state = tuple((address_of(tensor), torch_private.version_of(tensor)) for tensor in held[:_STATES])
+    return Fingerprint(id(value), state if is_a(value, nn.Module) else (summary, state))

@@ -11,9 +11,12 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+_PLAIN: Final[frozenset[type]] = frozenset((str, int, bool, type(None)))
+"""Types whose values JSON has as they are."""
 
 
 class DecodeError(ValueError):
@@ -26,7 +29,13 @@ def encode(value: object) -> Any:
     Raises:
         TypeError: for a kind of object the protocol does not carry.
     """
-    if value is None or isinstance(value, bool | int | str):
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if is_dataclass(kind):  # first, and without calls for its plain fields: tables have thousands of them
+        held = ((name, getattr(value, name)) for name, _, _ in _fields_of(kind))
+        return {name: item if type(item) in _PLAIN else encode(item) for name, item in held}
+    if isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": str(value)}
@@ -34,8 +43,6 @@ def encode(value: object) -> Any:
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"the protocol carries no {type(value).__name__}")
 
 
@@ -53,8 +60,18 @@ def decode(kind: type[T], data: object) -> T:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields_of(kind: Any) -> tuple[tuple[str, Any, frozenset[type]], ...]:
+    """Return each field of a dataclass: its name, its type, and the types that are taken for it as they are."""
+    hints = get_type_hints(kind)
+    return tuple((field.name, hints[field.name], _as_they_are(hints[field.name])) for field in fields(kind))
+
+
+def _as_they_are(kind: Any) -> frozenset[type]:
+    if kind in _PLAIN:
+        return frozenset((kind,))
+    if get_origin(kind) in (Union, types.UnionType):
+        return frozenset[type]().union(*map(_as_they_are, get_args(kind)))
+    return frozenset()
 
 
 def _decode(kind: Any, data: Any, where: str) -> Any:
@@ -100,6 +117,8 @@ def _decode_tuple(item_kinds: tuple[Any, ...], data: Any, where: str) -> tuple[A
     if not isinstance(data, list | tuple):
         raise DecodeError(f"{where}: expected a list, got {type(data).__name__}")
     if len(item_kinds) == 2 and item_kinds[1] is Ellipsis:
+        if item_kinds[0] in _PLAIN and all(type(item) is item_kinds[0] for item in data):
+            return tuple(data)
         return tuple(_decode(item_kinds[0], item, f"{where}[{i}]") for i, item in enumerate(data))
     if len(item_kinds) != len(data):
         raise DecodeError(f"{where}: expected {len(item_kinds)} items, got {len(data)}")
@@ -111,12 +130,11 @@ def _decode_tuple(item_kinds: tuple[Any, ...], data: Any, where: str) -> tuple[A
 def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise DecodeError(f"{where}: expected an object, got {type(data).__name__}")
-    hints = _hints(kind)
-    known = {
-        field.name: _decode(hints[field.name], data[field.name], f"{where}.{field.name}")
-        for field in fields(kind)
-        if field.name in data
-    }
+    known: dict[str, object] = {}
+    for name, hint, as_they_are in _fields_of(kind):
+        if name in data:
+            item = data[name]
+            known[name] = item if type(item) in as_they_are else _decode(hint, item, f"{where}.{name}")
     try:
         return kind(**known)
     except TypeError as error:

@@ -19,6 +19,8 @@ VERSION: Final = 1
 REQUEST: Final = "torchtui_request"
 REPLY: Final = "torchtui_reply"
 EVENT: Final = "torchtui_event"
+CELL_METADATA: Final = "torchtui"
+"""In the metadata of an execute request: true where its results are to be described for drawing."""
 
 R = TypeVar("R")
 
@@ -136,6 +138,14 @@ class Variable:
     """One line: statistics of a tensor, parameters of a module, a cut repr of a plain value."""
     changed: bool = False
     """Whether it is new or was rebound or changed in place since the cell before."""
+    unfolds: bool = False
+    """Whether there is something below it that `ListChildren` lists."""
+    own_bytes: int | None = None
+    """What a tensor's own elements take: less than `size_bytes` of a view of a part. None for what is no tensor."""
+    shares_with: str = ""
+    """Of what has all its memory in storages that names before it hold: the first of those; else empty."""
+    same_as: str = ""
+    """The first name of the very same object, where that is another one."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +154,13 @@ class VariableTable:
 
     rows: tuple[Variable, ...]
     total_bytes: dict[str, int]
-    """Memory of tensors per device, shared storage counted once."""
+    """Memory of tensors and NumPy arrays per device, ``.grad`` too, shared storage counted once."""
     omitted: int = 0
     """Names left out because there were too many."""
     execution_count: int = 0
     """The cell after which this was taken."""
+    shared_bytes: int = 0
+    """Of `total_bytes`, the memory that several names hold."""
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ class Statistics:
     histogram: Histogram | None
     counted: int
     """Values looked at: fewer than there are where they were sampled."""
+    quantiles_of: int = 0
+    """Finite values that the quantiles between 0 and 1 are taken from: fewer than were counted where those are many."""
 
 
 @dataclass(frozen=True)

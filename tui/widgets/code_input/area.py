@@ -1,20 +1,22 @@
-"""A text area for Python: coloured as the theme says, indented, as high as its text, safe to paste into."""
+"""A text area for Python: coloured as the theme says, as high as its text, its brackets marked."""
 
 from __future__ import annotations
 
+from rich.style import Style
 from rich.text import Text
-from textual import events
+from textual.document._document import Location
 from textual.theme import Theme
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
-from tui.widgets.code_input import indent
+from tui.widgets.code_input import graphemes
 from tui.widgets.code_input.bindings import BINDINGS
+from tui.widgets.code_input.brackets import Marks, marks
 from tui.widgets.code_input.palette import capture_styles
-from tui.widgets.foreign import typed
 
 HIGHLIGHT_LINES = 300
 """Lines above which code stays plain: the whole of it is coloured at every key."""
+HIGHLIGHT_CHARACTERS = 20_000
 
 
 class CodeArea(TextArea, inherit_bindings=False):
@@ -34,8 +36,11 @@ class CodeArea(TextArea, inherit_bindings=False):
         &:focus { border: round $primary; border-title-color: $text-primary; }
         &.-asking:focus { border: round $warning; border-title-color: $text-warning; }
         & .text-area--placeholder { color: $text-disabled; }
+        & .code-area--bracket { color: $text-accent; text-style: bold underline; }
+        & .code-area--wrong-bracket { color: $text-error; text-style: bold reverse; }
     }
     """
+    COMPONENT_CLASSES = {"code-area--bracket", "code-area--wrong-bracket"}
     BINDINGS = BINDINGS
 
     def __init__(self, *, placeholder: str = "", id: str | None = None, classes: str | None = None) -> None:
@@ -45,6 +50,7 @@ class CodeArea(TextArea, inherit_bindings=False):
         """Whether to leave the text uncoloured: it is no code."""
         super().__init__(id=id, classes=classes, highlight_cursor_line=False, placeholder=placeholder)
         self.cursor_blink = False  # an idle screen sends nothing
+        self.match_cursor_bracket = False  # it takes those in strings for brackets: see `get_line`
 
     def on_mount(self) -> None:
         """Take on the theme's colours and the grammar, if there is one."""
@@ -63,41 +69,71 @@ class CodeArea(TextArea, inherit_bindings=False):
         self.register_theme(TextAreaTheme("torchtui", syntax_styles=styles))
         self.theme = "torchtui"
 
-    def _build_highlight_map(self) -> None:
-        if self.document.line_count > HIGHLIGHT_LINES or self.plain:
-            self._line_cache.clear()
-            self._highlights.clear()
-        else:
-            super()._build_highlight_map()
+    # -- text -------------------------------------------------------------------------------------
 
-    def get_line(self, line_index: int) -> Text:
-        """Return a line of the document; bullets while a password is typed."""
-        line = super().get_line(line_index)
-        return Text("•" * len(line.plain), end="", no_wrap=True) if self.masked else line
+    @property
+    def is_long(self) -> bool:
+        """Whether there is too much text to read all of it at every key."""
+        document = self.document
+        if document.line_count > HIGHLIGHT_LINES:
+            return True
+        return sum(len(document[row]) for row in range(document.line_count)) > HIGHLIGHT_CHARACTERS
 
     @property
     def before_cursor(self) -> str:
         """The text before the cursor."""
         return self.get_text_range((0, 0), self.cursor_location)
 
-    def _type(self, text: str) -> None:
-        """Put text in place of the selection, or at the cursor."""
-        self.replace(text, *self.selection, maintain_selection_offset=False)
+    def location_of(self, index: int) -> Location:
+        """Return the row and column of an index into the text."""
+        before = self.text[:index]
+        return before.count("\n"), len(before) - before.rfind("\n") - 1
 
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self.paste_text(typed(event.text))
-
-    def paste_text(self, text: str) -> None:
-        """Put pasted text in place of the selection."""
-        self._type(text)
-
-    def action_delete_left(self) -> None:
-        """Delete the selection, or to the left: in the indent, to the tab stop before."""
-        row, column = self.cursor_location
-        taken = indent.back_to_tab_stop(self.before_cursor) if self.selection.is_empty else 1
-        if taken > 1:
-            self.delete((row, column - taken), (row, column), maintain_selection_offset=False)
+    def _build_highlight_map(self) -> None:
+        if self.plain or self.is_long:
+            self._line_cache.clear()
+            self._highlights.clear()
         else:
-            super().action_delete_left()
+            super()._build_highlight_map()
+
+    # -- drawing ----------------------------------------------------------------------------------
+
+    def get_line(self, line_index: int) -> Text:
+        """Return a line of the document with its brackets marked; bullets while a password is typed."""
+        line = super().get_line(line_index)
+        if self.masked:
+            return Text("•" * len(line.plain), end="", no_wrap=True)
+        if self.plain or self.is_long:
+            return line
+        for index, name in self._marked():
+            row, column = self.location_of(index)
+            if row == line_index:
+                line.stylize(self._mark_style(name), column, column + 1)
+        return line
+
+    def _marked(self) -> list[tuple[int, str]]:
+        found: Marks = marks(self.text, len(self.before_cursor))
+        pair = found.pair if self.has_focus and self.selection.is_empty else ()
+        return [
+            *((index, "code-area--bracket") for index in pair),
+            *((index, "code-area--wrong-bracket") for index in found.wrong),
+        ]
+
+    def _mark_style(self, name: str) -> Style:
+        return self.get_component_rich_style(name, partial=True)
+
+    # -- the cursor -------------------------------------------------------------------------------
+
+    def get_cursor_left_location(self) -> Location:
+        """Return where the character before the cursor begins, with all that belongs to it."""
+        row, column = self.cursor_location
+        if column == 0:
+            return super().get_cursor_left_location()
+        return row, graphemes.before(self.document[row], column)
+
+    def get_cursor_right_location(self) -> Location:
+        """Return where the character at the cursor ends, with all that belongs to it."""
+        row, column = self.cursor_location
+        if column >= len(self.document[row]):
+            return super().get_cursor_right_location()
+        return row, graphemes.after(self.document[row], column)

@@ -34,5 +34,12 @@ BINDINGS: list[BindingType] = [
     Binding("ctrl+v,super+v", "paste", "Paste", show=False),
     Binding("ctrl+z,super+z", "undo", "Undo", show=False),
     Binding("ctrl+y,super+y", "redo", "Redo", show=False),
+    Binding(
+        "ctrl+underscore,ctrl+slash",
+        "toggle_comment",
+        "Comment",
+        show=False,
+        tooltip="Comment lines out or in",
+    ),
     Binding("ctrl+r", "search_history", "History", show=False, tooltip="Search what was typed before"),
 ]

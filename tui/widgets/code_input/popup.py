@@ -13,13 +13,14 @@ from textual.geometry import Offset, Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.foreign import one_line
+from tui.widgets.code_input.rows import MAX_ROWS, Row, Table
 
-MAX_ROWS = 8
+FOOTER_ROWS = 2
+_ROOM_FOR_FOOTER = MAX_ROWS + FOOTER_ROWS
 
 
 class Popup(Widget, can_focus=False):
-    """Rows to choose from, above or below an anchor, always wholly on the screen."""
+    """Rows to choose from, above or below an anchor, always wholly on the screen; the chosen one told in full."""
 
     DEFAULT_CSS = """
     Popup {
@@ -32,29 +33,36 @@ class Popup(Widget, can_focus=False):
         color: $foreground;
         & .popup--chosen { background: $primary; color: $background; text-style: bold; }
         & .popup--dim { color: $text-muted; }
+        & .popup--footer { background: $panel-lighten-1; color: $foreground; }
+        & .popup--footer-dim { background: $panel-lighten-1; color: $text-muted; text-style: italic; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"popup--chosen", "popup--dim"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "popup--chosen", "popup--dim", "popup--footer", "popup--footer-dim",
+    }  # fmt: skip
 
     def __init__(self, on_choice: Callable[[int], None]) -> None:
         super().__init__()
         self._on_choice = on_choice
-        self._rows: tuple[str, ...] = ()
+        self._table = Table((), 1)
         self._first = 0
-        self._width = 0
+        self._footer_rows = 0
         self.chosen = 0
         """Index of the highlighted row."""
 
-    def show(self, rows: Sequence[str], anchor: Offset, cursor_height: int = 1) -> None:
-        """Show rows beside the screen cell `anchor`; the first is highlighted."""
+    def show(self, rows: Sequence[Row], anchor: Offset, cursor_height: int = 1, chosen: int = 0) -> None:
+        """Show rows beside the screen cell `anchor`; one of them is highlighted."""
         bounds = self.screen.size
-        widest = max((cell_len(row[:200]) for row in rows), default=0)
-        self._width = min(max(widest + 3, 12), bounds.width)
-        self._rows = tuple(one_line(row, self._width - 3) for row in rows)
-        self._first = self.chosen = 0
-        region = place(Size(self._width, min(len(rows), MAX_ROWS)), anchor, bounds, cursor_height)
+        self._table = Table(rows, bounds.width)
+        self._first, self.chosen = 0, min(chosen, len(rows) - 1)
+        listed = min(len(rows), MAX_ROWS)
+        room = place(Size(1, _ROOM_FOR_FOOTER), anchor, bounds, cursor_height).height
+        self._footer_rows = FOOTER_ROWS if self._table.has_footer and room >= listed + FOOTER_ROWS else 0
+        size = Size(self._table.width, listed + self._footer_rows)
+        region = place(size, anchor, bounds, cursor_height)
         self.styles.width, self.styles.height = region.width, region.height
         self.absolute_offset = region.offset
+        self._scroll_to_chosen(region.height - self._footer_rows)
         self.display = True
         self.refresh(layout=True)
 
@@ -62,37 +70,63 @@ class Popup(Widget, can_focus=False):
         """Show nothing."""
         self.display = False
 
+    @property
+    def listed(self) -> int:
+        """How many rows are seen at once."""
+        return max(self.size.height - self._footer_rows, 1)
+
     def move(self, rows: int) -> None:
         """Highlight another row; the ends meet."""
-        self.chosen = (self.chosen + rows) % len(self._rows)
-        height = max(self.size.height, 1)
-        self._first = min(max(self._first, self.chosen - height + 1), self.chosen)
+        self.chosen = (self.chosen + rows) % len(self._table.rows)
+        self._scroll_to_chosen(self.listed)
         self.refresh()
 
+    def move_page(self, pages: int) -> None:
+        """Highlight the row a page up or down, the first or last one at the most."""
+        target = self.chosen + pages * self.listed
+        self.chosen = min(max(target, 0), len(self._table.rows) - 1)
+        self._scroll_to_chosen(self.listed)
+        self.refresh()
+
+    def _scroll_to_chosen(self, height: int) -> None:
+        self._first = min(max(self._first, self.chosen - height + 1), self.chosen)
+
+    # -- drawing ----------------------------------------------------------------------------------
+
     def render_line(self, y: int) -> Strip:
-        """Draw one row, and the scroll mark at its end."""
+        """Draw one row with the scroll mark at its end, or a line of the footer."""
+        width = self.size.width
+        if y >= self.listed:
+            return self._footer_line(y - self.listed, width)
         index = self._first + y
-        if index >= len(self._rows):
-            return Strip.blank(self.size.width, self.rich_style)
-        style = self.get_component_rich_style("popup--chosen") if index == self.chosen else self.rich_style
-        text = self._rows[index]
-        padding = " " * (self.size.width - cell_len(text) - 2)
-        return Strip([Segment(f" {text}{padding}", style), Segment(self._mark(y), self._mark_style(index))])
+        if index >= len(self._table.rows):
+            return Strip.blank(width, self.rich_style)
+        chosen = index == self.chosen
+        style = self.get_component_rich_style("popup--chosen") if chosen else self.rich_style
+        dim = style if chosen else self.get_component_rich_style("popup--dim")
+        label, rest = self._table.cells(index)
+        padding = " " * (width - cell_len(label) - cell_len(rest) - 2)
+        segments = [Segment(f" {label}", style), Segment(rest + padding, dim), Segment(self._mark(y), dim)]
+        return Strip(segments, width)
+
+    def _footer_line(self, number: int, width: int) -> Strip:
+        style: Style = self.get_component_rich_style(("popup--footer", "popup--footer-dim")[number])
+        text = self._table.footer(self.chosen)[number]
+        return Strip([Segment(f" {text}".ljust(width - cell_len(text) + len(text)), style)], width)
 
     def _mark(self, y: int) -> str:
-        height = self.size.height
-        if len(self._rows) <= height:
+        height = self.listed
+        if len(self._table.rows) <= height:
             return " "
-        return "┃" if y == self.chosen * height // len(self._rows) else "│"
+        return "┃" if y == self.chosen * height // len(self._table.rows) else "│"
 
-    def _mark_style(self, index: int) -> Style:
-        return self.get_component_rich_style("popup--chosen" if index == self.chosen else "popup--dim")
+    # -- the mouse --------------------------------------------------------------------------------
 
     def on_click(self, event: events.Click) -> None:
         """Take the row under the mouse."""
         event.stop()
         index = self._first + event.y
-        if index < len(self._rows):
+        if event.y < self.listed and index < len(self._table.rows):
             self._on_choice(index)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

@@ -9,20 +9,16 @@ from textual import events
 from textual.content import Content
 from textual.document._document import EditResult
 from textual.document._edit import Edit
-from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.code_input import indent
-from tui.widgets.code_input.area import CodeArea
-from tui.widgets.code_input.completion import CompletionsLike, common_prefix
-from tui.widgets.code_input.history import History, HistoryWalk, search
-from tui.widgets.code_input.offers import CodeOffer, HistoryOffer, Offer
-from tui.widgets.code_input.popup import Popup
-from tui.widgets.foreign import one_line, typed
+from tui.widgets.code_input.history import History
+from tui.widgets.code_input.offer_list import Completer, OfferList
+from tui.widgets.code_input.recall import RecallingArea
+from tui.widgets.code_input.tip import FAULTS, CallTip, SignatureReader
+from tui.widgets.foreign import one_line
 
-Completer = Callable[[str, int], Awaitable[CompletionsLike]]
-"""From code and an index into it to what could stand there."""
 CompletenessCheck = Callable[[str], Awaitable[tuple[str, str]]]
 """From code to ``complete``, ``incomplete``, ``invalid`` or ``unknown``, and the indent of the next line."""
 Inspector = Callable[[str, int], Awaitable[str]]
@@ -31,10 +27,9 @@ Inspector = Callable[[str, int], Awaitable[str]]
 CHECK_TIMEOUT_S = 1.0
 """How long Enter waits for the completeness check; then it guesses."""
 NEWLINE_KEYS = frozenset({"alt+enter", "shift+enter", "ctrl+j", "ctrl+enter"})
-_FAULTS = (RuntimeError, OSError, ValueError, LookupError)  # what the callables may raise, time-outs included
 
 
-class CodeInput(CodeArea):
+class CodeInput(RecallingArea):
     """Where code is typed. The callables it is given may be slow or fail: typing goes on."""
 
     prompt: reactive[str] = reactive("In [1]", init=False)
@@ -86,55 +81,40 @@ class CodeInput(CodeArea):
         check_complete: CompletenessCheck | None = None,
         complete: Completer | None = None,
         inspect: Inspector | None = None,
+        signature: SignatureReader | None = None,
         placeholder: str = "",
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        super().__init__(placeholder=placeholder, id=id, classes=classes)
-        self.past = history if history is not None else History()
-        """What was typed before. (`history` is the text area's own: of edits.)"""
+        super().__init__(history=history, placeholder=placeholder, id=id, classes=classes)
         self._check_complete = check_complete
-        self._complete = complete
         self._inspect = inspect
-        self._walk: HistoryWalk | None = None
-        self._offer: Offer | None = None
-        self._popup: Popup | None = None
-        self._asking = False
-        self._draft = ""
+        self._list = OfferList(self, complete)
+        self._tip = CallTip(self, signature) if signature is not None else None
 
     # -- what the screen does ---------------------------------------------------------------------
 
     def ask(self, prompt: str, *, password: bool = False) -> None:
         """Take one line for a cell that waits in `input()`; the code typed so far comes back afterwards."""
-        if not self._asking:
-            self._draft = self.text
-        self._asking, self.masked = True, password
+        if not self.asking:
+            self.draft = self.text
+        if self._tip is not None:
+            self._tip.hide()
+        self.asking, self.masked = True, password
         self.plain = True
-        self._set_text("")
+        self.set_text("")
         self.border_title = Content(one_line(prompt.strip(), 60) or "input")
         self.border_subtitle = "enter answers the cell"
         self.add_class("-asking")
 
     def stop_asking(self) -> None:
         """Go back to code."""
-        if not self._asking:
+        if not self.asking:
             return
-        self._asking = self.masked = self.plain = False
+        self.asking = self.masked = self.plain = False
         self.remove_class("-asking")
-        self._set_text(self._draft)
+        self.set_text(self.draft)
         self.border_title, self.border_subtitle = self.prompt, ""
-
-    def restore(self, code: str) -> None:
-        """Put back code that could not be run, unless something else is typed by now."""
-        if not self.text.strip():
-            self._set_text(code)
-
-    def cancel_line(self) -> None:
-        """Leave what is being typed."""
-        self._close_popup()
-        self._walk = None
-        if self.text:
-            self.replace("", (0, 0), self.document.end, maintain_selection_offset=False)
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -144,41 +124,50 @@ class CodeInput(CodeArea):
 
     def on_unmount(self) -> None:
         """Take the popup along."""
-        if self._popup is not None and self._popup.is_attached:
-            self._popup.remove()
+        self._list.remove()
 
     def on_blur(self) -> None:
         """Close the list."""
-        self._close_popup()
+        self._list.close()
+        if self._tip is not None:
+            self._tip.hide()
+
+    def on_resize(self) -> None:
+        """Fit the call tip to the new width."""
+        if self._tip is not None and self._tip.tip is not None:
+            self._tip.draw()
 
     def watch_prompt(self, prompt: str) -> None:
         """Show the prompt as title."""
-        if not self._asking:
+        if not self.asking:
             self.border_title = Content(one_line(prompt, 60))
 
     # -- text -------------------------------------------------------------------------------------
 
-    def _set_text(self, text: str) -> None:
-        self._walk = None
-        self._close_popup()
-        self.load_text(typed(text))
-        self.move_cursor(self.document.end)
+    def leave_list(self) -> None:
+        """Close the list: the text that it belongs to goes."""
+        self._list.close()
 
     def edit(self, edit: Edit) -> EditResult:
         """Perform an edit; an open list follows it."""
         result = super().edit(edit)
-        self._follow_edit()
+        self._list.follow_edit()
         return result
+
+    def watch_selection(self) -> None:
+        """Have the call tip follow the cursor."""
+        if self.is_mounted and self._tip is not None and not self.asking and not self._list.is_open:
+            self._tip.follow()
 
     def paste_text(self, text: str) -> None:
         """Put pasted text in place of the selection."""
-        super().paste_text(text.replace("\n", " ") if self._asking else text)
-        self._close_popup()
+        super().paste_text(text.replace("\n", " ") if self.asking else text)
+        self._list.close()
 
     # -- keys -------------------------------------------------------------------------------------
 
     async def _on_key(self, event: events.Key) -> None:
-        if self._popup_takes(event.key):
+        if self._list.takes(event.key):
             handled = True
         elif event.key == "enter":
             await self._enter()
@@ -191,8 +180,10 @@ class CodeInput(CodeArea):
             handled = True
         elif event.key == "shift+tab":
             handled = self._shift_tab()
+        elif event.key == "escape":
+            handled = self._tip is not None and self._tip.dismiss()
         else:
-            handled = await self._own_binding(event)
+            handled = await self._own_binding(event) or self.close_bracket(event.character)
         if handled:
             event.stop()
             event.prevent_default()
@@ -211,13 +202,13 @@ class CodeInput(CodeArea):
         return False
 
     def _newline(self, indentation: str) -> None:
-        self._close_popup()
-        if not self._asking:
-            self._type("\n" + indentation)
+        self._list.close()
+        if not self.asking:
+            self.type_text("\n" + indentation)
 
     async def _enter(self) -> None:
         """Run the code where it is complete and the cursor in its last line; else begin a new line."""
-        if self._asking:
+        if self.asking:
             self._answer()
             return
         text, before = self.text, self.before_cursor
@@ -228,169 +219,72 @@ class CodeInput(CodeArea):
             self._newline(indent.next_indent(before))
             return
         checked = before if "\n" in text else text
-        status, indentation = await self._completeness(checked)
-        if status == "incomplete":
-            self._newline(indentation)
-        else:
+        if await self._is_complete(checked):
             self._submit(text.rstrip())
+        else:
+            self._newline(indent.next_indent(before))
 
-    async def _completeness(self, code: str) -> tuple[str, str]:
+    async def _is_complete(self, code: str) -> bool:
         # Awaited in the handler of the key, so that keys typed meanwhile come after it.
-        status, indentation = "unknown", ""
         if self._check_complete is not None:
             try:
-                status, indentation = await asyncio.wait_for(self._check_complete(code), CHECK_TIMEOUT_S)
-            except _FAULTS:
+                status, _ = await asyncio.wait_for(self._check_complete(code), CHECK_TIMEOUT_S)
+            except FAULTS:
                 status = "unknown"
-        if status == "unknown":
-            status = "complete" if indent.looks_complete(code) else "incomplete"
-            indentation = indent.next_indent(code)
-        return status, indentation if indentation.isspace() else ""
+            if status != "unknown":
+                return status != "incomplete"
+        return indent.looks_complete(code)
 
     def _submit(self, code: str) -> None:
         self.past.append(code)
-        self._set_text("")
+        self.set_text("")
         self.post_message(self.Submitted(self, code))
 
     def _answer(self) -> None:
         text = self.text
-        self._set_text("")
+        self.set_text("")
         self.stop_asking()
         self.post_message(self.Answered(self, text))
 
     def _tab(self) -> None:
-        """Indent in the white space before a line; complete after a name."""
+        """Shift selected lines in; indent in the white space before a line; complete after a name."""
         row, column = self.cursor_location
-        if self._asking:
+        if self.asking:
             return
-        if not self.document[row][:column].strip() or self._complete is None:
-            self._type(" " * indent.to_tab_stop(column))
+        if self.selects_lines:
+            self.action_indent_lines(1)
+        elif not self.document[row][:column].strip() or not self._list.can_complete:
+            self.type_text(" " * indent.to_tab_stop(column))
         elif self.selection.is_empty:
-            self.run_worker(self._complete_here(self._complete), exclusive=True, group="completion")
+            self._list.complete()
 
     def _shift_tab(self) -> bool:
-        """Take one indent from a line; in a line of code, ask for help on what stands at the cursor."""
+        """Take one indent from the lines; in a line of code, ask for help on what stands at the cursor."""
         row, column = self.cursor_location
+        if self.asking:
+            return False
+        if self.selects_lines:
+            self.action_indent_lines(-1)
+            return True
         before = self.document[row][:column]
-        if before.strip() and self._inspect is not None and not self._asking:
+        if before.strip() and self._inspect is not None:
             self.run_worker(self._help_here(self._inspect), exclusive=True, group="inspection")
             return True
         if not before or before.strip():
             return False
-        line = self.document[row]
-        taken = min(indent.WIDTH, len(line) - len(line.lstrip(" ")))
-        self.delete((row, 0), (row, taken))
+        self.action_indent_lines(-1)
         return True
 
     async def _help_here(self, inspect: Inspector) -> None:
         code = self.text
         try:
             text = await inspect(code, len(self.before_cursor))
-        except _FAULTS:
+        except FAULTS:
             return
         if text:
             self.post_message(self.HelpFound(self, text))
 
-    # -- history ----------------------------------------------------------------------------------
-
-    def action_cursor_up(self, select: bool = False) -> None:
-        """Move up; in the first line, go to the entry before that begins like the text before the cursor."""
-        if select or self._asking or not self.navigator.is_first_wrapped_line(self.cursor_location):
-            super().action_cursor_up(select)
-            return
-        if self._walk is None or self._walk.shown != self.text:
-            self._walk = HistoryWalk(self.past.entries, self.text, self.before_cursor)
-        self._recall(self._walk, self._walk.older())
-
-    def action_cursor_down(self, select: bool = False) -> None:
-        """Move down; in the last line, go to the entry after, at last back to what was typed."""
-        last = self.navigator.is_last_wrapped_line(self.cursor_location)
-        if select or not last or self._walk is None or self._walk.shown != self.text:
-            super().action_cursor_down(select)
-            return
-        self._recall(self._walk, self._walk.newer())
-
-    def _recall(self, walk: HistoryWalk, entry: str | None) -> None:
-        if entry is not None:
-            self._set_text(entry)
-            self._walk = walk
-
     def action_search_history(self) -> None:
         """List the entries that contain what is typed; typing on narrows it."""
-        if not self._asking:
-            self._show(HistoryOffer(tuple(search(self.past.entries, self.text))))
-
-    # -- the list ---------------------------------------------------------------------------------
-
-    async def _complete_here(self, complete: Completer) -> None:
-        code, cursor = self.text, self.cursor_location
-        try:
-            found = await complete(code, len(self.before_cursor))
-        except _FAULTS:
-            return
-        if self.text != code or self.cursor_location != cursor or not self.has_focus:
-            return  # typed on meanwhile
-        offer = CodeOffer.of(found, code, cursor)
-        if offer is None:
-            return
-        if len(offer.texts) == 1:
-            self._take(offer, 0)
-            return
-        shared = common_prefix(offer.texts)
-        if len(shared) > len(offer.typed(self)) and shared.startswith(offer.typed(self)):
-            self.replace(shared, offer.start, self.cursor_location, maintain_selection_offset=False)
-        self._show(offer)
-
-    def _show(self, offer: Offer) -> None:
-        rows = offer.rows()
-        if not rows:
-            self._close_popup()
-            return
-        if self._popup is None:
-            self._popup = Popup(self._choose)
-            self.screen.mount(self._popup)
-        self._offer = offer
-        self._recompute_cursor_offset()  # type: ignore[no-untyped-call]
-        cursor = self.cursor_screen_offset
-        self._popup.show(rows, Offset(max(cursor.x - offer.shown_before_cursor(self) - 1, 0), cursor.y))
-
-    def _close_popup(self) -> None:
-        self._offer = None
-        if self._popup is not None:
-            self._popup.hide()
-
-    def _popup_takes(self, key: str) -> bool:
-        """Do what a key means to the open list; return whether it meant anything."""
-        if self._offer is None or self._popup is None:
-            return False
-        moves = {"down": 1, "tab": 1, "up": -1, "shift+tab": -1, "ctrl+r": 1}
-        if key in moves:
-            self._popup.move(moves[key])
-        elif key == "enter":
-            self._choose(self._popup.chosen)
-        elif key == "escape":
-            self._close_popup()
-        else:
-            if key not in ("backspace", "underscore", "full_stop") and len(key) > 1:
-                self._close_popup()
-            return False
-        return True
-
-    def _choose(self, index: int) -> None:
-        if self._offer is not None:
-            self._take(self._offer, index)
-        self.focus()
-
-    def _take(self, offer: Offer, index: int) -> None:
-        self._close_popup()
-        offer.take(self, index)
-
-    def _follow_edit(self) -> None:
-        """Narrow the open list to what is typed by now."""
-        if self._offer is None:
-            return
-        narrowed = self._offer.follow(self)
-        if narrowed is None:
-            self._close_popup()
-        else:
-            self._show(narrowed)
+        if not self.asking:
+            self._list.search(tuple(self.past.entries))

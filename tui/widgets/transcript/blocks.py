@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from tui.widgets.transcript.lines import Line, StyledLine, rows_of
+from tui.widgets.drawn.lines import Line, StyledLine, plain_of, rows_of
+from tui.widgets.transcript.spill import CellSpill
 from tui.widgets.transcript.terminal import StreamLines
 
 BLOCK_LINES = 2_000
 """Lines of one block that are kept."""
+
+Draw = Callable[[int], Sequence[Line]]
+"""From a width to lines."""
 
 
 class Block:
@@ -29,6 +33,15 @@ class Block:
         """The lines, as they are now."""
         return self._lines
 
+    def lines_at(self, width: int) -> Sequence[Line]:
+        """Return the lines at a width."""
+        return self.lines
+
+    @property
+    def copy_text(self) -> str:
+        """What copying a cell's output takes of this block."""
+        return "\n".join(plain_of(line) for line in self.lines)
+
     def replace(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         self._lines = lines
@@ -42,7 +55,7 @@ class Block:
         if self._laid_out != (self.version, width):
             starts = array("L", [0])
             row = 0
-            for line in self.lines:
+            for line in self.lines_at(width):
                 row += rows_of(line, width)
                 starts.append(row)
             self._starts = starts
@@ -53,43 +66,85 @@ class Block:
         """Return the line at a row and which of the line's rows it is."""
         starts = self._layout(width)
         index = bisect_right(starts, row) - 1
-        return self.lines[index], row - starts[index]
+        return self.lines_at(width)[index], row - starts[index]
+
+
+class DrawnBlock(Block):
+    """Lines that are drawn for a width, once."""
+
+    def __init__(self, draw: Draw, style: str = "", copy_text: str = "") -> None:
+        super().__init__(style)
+        self._draw = draw
+        self._copy_text = copy_text
+        self._drawn_at = (-1, -1)  # version and width of `_lines`
+
+    def lines_at(self, width: int) -> Sequence[Line]:
+        """Return the lines at a width; those of the last width asked for are kept."""
+        if self._drawn_at != (self.version, width):
+            self._lines = head(list(self._draw(width)))
+            self._drawn_at = (self.version, width)
+        return self._lines
+
+    def redraw(self, draw: Draw) -> None:
+        """Show another drawing."""
+        self._draw = draw
+        self.version += 1
+
+    @property
+    def copy_text(self) -> str:
+        """What it was given: a drawing itself is not copied."""
+        return self._copy_text
 
 
 class StreamBlock(Block):
     """What a cell wrote to one stream, until it wrote to another."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, spill: CellSpill | None = None) -> None:
         super().__init__(name)
         self.stream = StreamLines()
-        self._read_version = -1
+        self._spill = spill
+        self._read = (-1, "")  # version and note of `_lines`
 
     def feed(self, text: str) -> None:
         """Take what was written."""
         self.stream.feed(text)
         self.version += 1
+        if self._spill is not None and (self.stream.dropped or self.stream.cut):
+            self._spill.wanted()
 
     @property
     def lines(self) -> Sequence[Line]:
         """The tail, after a line that says how much is missing."""
-        if self._read_version != self.version:
+        note = self._spill.note if self._spill is not None else ""
+        if self._read != (self.version, note):
             lines = self.stream.lines()
             if self.stream.dropped:
-                lines.insert(0, dropped_note(self.stream.dropped))
+                lines.insert(0, dropped_note(self.stream.dropped, note))
+            elif note and self.stream.cut:
+                lines.append(note_line(f"… {note}"))
             self._lines = lines
-            self._read_version = self.version
+            self._read = (self.version, note)
         return self._lines
 
+    @property
+    def copy_text(self) -> str:
+        """The lines that are kept."""
+        return "\n".join(plain_of(line) for line in self.stream.lines())
 
-def dropped_note(count: int) -> StyledLine:
-    """Return the line that stands for those that were dropped."""
-    text = f"… {count:,} earlier line{'s' if count != 1 else ''} dropped"
+
+def note_line(text: str) -> StyledLine:
+    """Return a dim line of ours."""
     return StyledLine(text, ((0, len(text), "dim"),))
+
+
+def dropped_note(count: int, where: str = "") -> StyledLine:
+    """Return the line that stands for those that were dropped; `where` says where they still are."""
+    text = f"… {count:,} earlier line{'s' if count != 1 else ''} dropped"
+    return note_line(f"{text} · {where}" if where else text)
 
 
 def head(lines: list[Line]) -> list[Line]:
     """Cut a long list of lines, with a note of how many more there were."""
     if len(lines) <= BLOCK_LINES:
         return lines
-    text = f"… {len(lines) - BLOCK_LINES:,} more lines"
-    return [*lines[:BLOCK_LINES], StyledLine(text, ((0, len(text), "dim"),))]
+    return [*lines[:BLOCK_LINES], note_line(f"… {len(lines) - BLOCK_LINES:,} more lines")]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Literal
 
 from rich.text import Text
 
 from tui.widgets import words
-from tui.widgets.foreign import ansi, clean, one_line
-from tui.widgets.transcript.blocks import Block, StreamBlock, dropped_note, head
-from tui.widgets.transcript.highlight import python_spans
-from tui.widgets.transcript.lines import Line, Span, StyledLine, styled_lines
+from tui.widgets.drawn.highlight import python_spans
+from tui.widgets.drawn.lines import Line, Span, StyledLine, styled_lines
+from tui.widgets.foreign import clean
+from tui.widgets.transcript.blocks import Block, StreamBlock, dropped_note, head, note_line
+from tui.widgets.transcript.outputs import FailureBlock, ImageBlock, ResultBlock
+from tui.widgets.transcript.spill import CellSpill
 
 CellStatus = Literal["running", "ok", "error", "aborted"]
 Severity = Literal["information", "warning", "error"]
@@ -29,7 +29,7 @@ SHOWN_FROM_S = 0.5
 class Cell:
     """One cell: what was typed and what came of it; or a notice, which has no input."""
 
-    def __init__(self, cell_id: str, *, gap: bool) -> None:
+    def __init__(self, cell_id: str, *, gap: bool, spill: CellSpill | None = None) -> None:
         self.id = cell_id
         self.count: int | None = None
         self.code: str | None = None
@@ -38,10 +38,14 @@ class Cell:
         self.elapsed_s: float | None = None
         self.version = 0
         """Raised whenever anything in the cell changes."""
+        self.folded = False
+        """Whether one line stands for the whole output."""
+        self._spill = spill
         self._gap = Block("", ("",)) if gap else None
         self._input: Block | None = None
         self._dropped = 0
         self._outputs: list[Block] = []
+        self._image: ImageBlock | None = None
         self._clear_at_next = False
         self._blocks: list[Block] | None = None
         self._height = (-1, -1, 0)  # version, width, rows
@@ -50,10 +54,16 @@ class Cell:
     def blocks(self) -> list[Block]:
         """All blocks from top to bottom."""
         if self._blocks is None:
-            dropped = Block("dim", (dropped_note(self._dropped),)) if self._dropped else None
+            where = self._spill.note if self._spill is not None else ""
+            dropped = Block("dim", (dropped_note(self._dropped, where),)) if self._dropped else None
             above = (self._gap, self._input, dropped)
-            self._blocks = [*(block for block in above if block is not None), *self._outputs]
+            below = [self._fold_note()] if self.folded and self._outputs else self._outputs
+            self._blocks = [*(block for block in above if block is not None), *below]
         return self._blocks
+
+    def _fold_note(self) -> Block:
+        lines = sum(len(block.lines) or 1 for block in self._outputs)
+        return Block("dim", (note_line(f"▸ {lines:,} line{'s' if lines != 1 else ''} of output, folded"),))
 
     def line_count(self) -> int:
         """Return the number of lines."""
@@ -66,6 +76,10 @@ class Cell:
             rows = sum(block.rows(width) for block in self.blocks)
             self._height = (self.version, width, rows)
         return rows
+
+    def gap_rows(self, width: int) -> int:
+        """Return the rows above the cell that are not its own."""
+        return self._gap.rows(width) if self._gap is not None else 0
 
     def locate(self, row: int, width: int) -> tuple[Block, Line, int]:
         """Return the block and the line at a row, and which of the line's rows it is."""
@@ -103,17 +117,24 @@ class Cell:
             self._dropped += len(oldest.lines)
             if isinstance(oldest, StreamBlock):
                 self._dropped += oldest.stream.dropped
+            if self._spill is not None:
+                self._spill.wanted()
         self._changed()
 
     def stream(self, name: str, text: str) -> None:
         """Add what was written to a stream."""
         self._clear_if_asked()
+        if self._spill is not None:
+            self._spill.name = f"cell-{self.count}" if self.count is not None else "cell"
+            self._spill.write(text)
         last = self._outputs[-1] if self._outputs else None
         if isinstance(last, StreamBlock) and last.style == name:
             last.feed(text)
+            if self.folded or self._dropped:
+                self._changed()
             self.version += 1
             return
-        block = StreamBlock(name)
+        block = StreamBlock(name, self._spill)
         block.feed(text)
         self.output(block)
 
@@ -124,6 +145,73 @@ class Cell:
             self._outputs.clear()
             self._dropped = 0
             self._changed()
+
+    def end_stream(self) -> None:
+        """Bring what is kept in a file to the disk: the cell is through."""
+        if self._spill is not None:
+            self._spill.close()
+
+    # -- what the user does with it -----------------------------------------------------------------
+
+    @property
+    def results(self) -> list[ResultBlock]:
+        """The values that it showed."""
+        return [block for block in self._outputs if isinstance(block, ResultBlock)]
+
+    @property
+    def output_text(self) -> str:
+        """What copying the output takes: what was printed, the text of values, whole tracebacks."""
+        return "\n".join(text for text in (block.copy_text.rstrip("\n") for block in self._outputs) if text)
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether there is an output to fold."""
+        return bool(self._outputs)
+
+    @property
+    def can_unfold_traceback(self) -> bool:
+        """Whether there is a traceback with frames to fold or unfold."""
+        return not self.folded and any(
+            isinstance(block, FailureBlock) and block.foldable for block in self._outputs
+        )
+
+    def fold(self) -> None:
+        """Fold the whole output to one line, or unfold it."""
+        self.folded = not self.folded
+        self._changed()
+
+    def toggle_traceback(self) -> None:
+        """Unfold the tracebacks, or fold them again."""
+        for block in self._outputs:
+            if isinstance(block, FailureBlock) and block.foldable:
+                block.toggle()
+        self._changed()
+
+    def toggle_drawing(self) -> None:
+        """Show the values as their own text, or drawn again."""
+        for block in self.results:
+            if block.shown is not None:
+                block.toggle()
+        self._changed()
+
+    def show_image(self, block: ImageBlock) -> None:
+        """Put the image of a value at the end, in place of one that is there."""
+        self.drop_image()
+        self._image = block
+        self.output(block)
+
+    def drop_image(self) -> bool:
+        """Take the image of a value away; returns whether there was one."""
+        if self._image is None or self._image not in self._outputs:
+            return False
+        self._outputs.remove(self._image)
+        self._image = None
+        self._changed()
+        return True
+
+    def touch(self) -> None:
+        """Note that one of the blocks has changed."""
+        self._changed()
 
     def _clear_if_asked(self) -> None:
         if self._clear_at_next:
@@ -160,38 +248,6 @@ def input_note(cell: Cell) -> str:
     return " · ".join(parts)
 
 
-def result_lines(data: dict[str, str], count: int | None) -> list[Line]:
-    """Return the lines of something displayed: its text, and one line for each picture."""
-    pictures = [mime for mime in data if mime.startswith("image/")]
-    lines: list[Line] = []
-    if "text/plain" in data:
-        lines.extend(styled_lines(ansi(data["text/plain"])))
-    elif not pictures and data:
-        lines.append(_note(f"[{', '.join(one_line(mime, 40) for mime in data)}]"))
-    for mime in pictures:
-        size_bytes = len(data[mime]) * 3 // 4 if mime != "image/svg+xml" else len(data[mime])
-        lines.append(_note(f"[{one_line(mime, 40)} {words.size(size_bytes)}]"))
-    if count is None or not lines:
-        return lines
-    prompt = f"Out[{count}]: "
-    if len(lines) > 1:
-        return [StyledLine(prompt.rstrip(), ((0, len(prompt) - 1, "out"),)), *lines]
-    only = lines[0] if isinstance(lines[0], StyledLine) else StyledLine(lines[0])
-    spans = tuple((first + len(prompt), last + len(prompt), style) for first, last, style in only.spans)
-    return [StyledLine(prompt + only.plain, ((0, len(prompt), "out"), *spans), indent=len(prompt))]
-
-
-def failure_lines(kind: str, message: str, traceback: Iterable[str]) -> list[Line]:
-    """Return the lines of an exception: IPython's traceback, or its kind and message where there is none."""
-    # IPython begins with a rule of 75 dashes and pads its first line to it, which a narrow pane only wraps
-    shown = [line for line in traceback if ansi(line).plain.strip("- \n")]
-    text = re.sub(r" {8,}(?=\S*Traceback \(most)", "  ", "\n".join(shown))
-    if text.strip():
-        return styled_lines(ansi(text))
-    kind, message = clean(kind) or "Error", clean(message)
-    return styled_lines(Text(f"{kind}: {message}" if message else kind))
-
-
 def notice_lines(text: str | Text) -> list[Line]:
     """Return the lines of a notice, wrapped between words."""
     styled = text if isinstance(text, Text) else Text(clean(text))
@@ -200,7 +256,3 @@ def notice_lines(text: str | Text) -> list[Line]:
         else StyledLine(line.plain, line.spans, by_words=True)
         for line in styled_lines(styled)
     ]  # fmt: skip
-
-
-def _note(text: str) -> StyledLine:
-    return StyledLine(text, ((0, len(text), "dim"),))

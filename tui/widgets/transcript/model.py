@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from tui.widgets.drawn.lines import Line, StyledLine
 from tui.widgets.transcript.blocks import Block
 from tui.widgets.transcript.cells import MAX_CELLS, MAX_LINES, Cell
-from tui.widgets.transcript.lines import Line, StyledLine
+from tui.widgets.transcript.spill import Spill
 
 
 class Cells:
     """The cells of a transcript."""
 
-    def __init__(self) -> None:
+    def __init__(self, spill: Spill | None = None) -> None:
+        self._spill = spill
         self.cells: list[Cell] = []
         self._by_id: dict[str, Cell] = {}
         self._notices = 0
@@ -23,7 +25,8 @@ class Cells:
         """Return a cell; one that is not known yet stands at the end."""
         cell = self._by_id.get(cell_id)
         if cell is None:
-            cell = Cell(cell_id, gap=bool(self.cells))
+            spill = self._spill.cell() if self._spill is not None else None
+            cell = Cell(cell_id, gap=bool(self.cells), spill=spill)
             self._by_id[cell_id] = cell
             self.cells.append(cell)
         return cell
@@ -31,6 +34,10 @@ class Cells:
     def find(self, cell_id: str) -> Cell | None:
         """Return a cell that is known."""
         return self._by_id.get(cell_id)
+
+    def has(self, cell: Cell) -> bool:
+        """Return whether a cell is still kept."""
+        return self._by_id.get(cell.id) is cell
 
     def notice(self, block: Block) -> None:
         """Add lines that belong to no cell."""
@@ -98,6 +105,17 @@ class Layout:
         if index < 0 or row >= self.rows:
             return None
         return self.cells[index], row - self.starts[index]
+
+    def place(self, cell: Cell) -> tuple[int, int] | None:
+        """Return the first row of a cell, without the gap above it, and the row after its last; None if it is gone."""
+        if cell not in self.cells:
+            return None
+        start = self.starts[self.cells.index(cell)]
+        return start + cell.gap_rows(self.width), start + cell.rows(self.width)
+
+    def cell_at(self, row: int) -> Cell | None:
+        """Return the cell at a row, the last one for rows beyond the end."""
+        return self.cells[bisect_right(self.starts, row) - 1] if self.cells and row >= 0 else None
 
     def row_of(self, anchor: tuple[Cell, int]) -> int:
         """Return the row of an anchor taken from another layout; the first where its cell is gone."""

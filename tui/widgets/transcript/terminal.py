@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 
 from rich.style import Style
 
+from tui.widgets.drawn.lines import Line, StyledLine
 from tui.widgets.foreign import LINE_LIMIT, TAB_SIZE, cap_line, clean, sgr
-from tui.widgets.transcript.lines import Line, StyledLine
 
 TAIL_LINES = 2_000
 """Lines of a stream that are kept."""
 _RETURNS_LIMIT = 200
 """Carriage returns in one line of one write that are obeyed; older ones were overwritten."""
+_LONG = 200_000
+"""Characters between two line ends that are looked at for control sequences; the rest is only counted."""
 _REACH = 100
 """Rows that the cursor can be moved up by."""
 
@@ -101,6 +104,8 @@ class StreamLines:
         self.limit = limit
         self.dropped = 0
         """Lines that are no longer kept."""
+        self.cut = False
+        """Whether a line was too long to be kept whole."""
         self._done: deque[Line] = deque()
         self._live: list[Row] = [Row()]  # the row of the cursor and those below it
         self._column = 0
@@ -122,6 +127,17 @@ class StreamLines:
     def feed(self, text: str) -> None:
         """Take what was written."""
         text = self._tail_of(text)
+        if len(text) <= _LONG:
+            self._feed(text)
+            return
+        for part, rest in _parts(text):
+            self._feed(part)
+            if rest:
+                self._live[self._at].hidden += rest
+                self._column += rest
+                self.cut = True
+
+    def _feed(self, text: str) -> None:
         if _CONTROL.search(text) is None and not self._style and self._at == len(self._live) - 1:
             self._feed_plain(text)
         else:
@@ -151,6 +167,7 @@ class StreamLines:
         self._column += len(first)
         if not others:
             return
+        self.cut = self.cut or any(len(line) > LINE_LIMIT for line in others)
         self._done.extend([*(row.frozen() for row in self._live), *(cap_line(line) for line in others[:-1])])
         self._live = [Row()]
         self._at = 0
@@ -227,6 +244,7 @@ class StreamLines:
 
     def _settle(self) -> None:
         """Freeze what is above the cursor; drop what is over the limit."""
+        self.cut = self.cut or any(row.hidden for row in self._live)
         for row in islice(self._live, self._at):
             self._done.append(row.frozen())
         del self._live[: self._at]
@@ -235,6 +253,26 @@ class StreamLines:
         for _ in range(min(over, len(self._done))):
             self._done.popleft()
             self.dropped += 1
+
+
+def _parts(text: str) -> Iterator[tuple[str, int]]:
+    """Yield a long text in parts, each with the number of characters after it that are left out.
+
+    Of what stands between two line ends, the beginning is enough.
+    """
+    held: list[str] = []
+    for number, line in enumerate(text.split("\n")):
+        if number:
+            held.append("\n")
+        if len(line) <= _LONG:
+            held.append(line)
+            continue
+        for index, run in enumerate(_recent_returns(line).split("\r")):
+            held.append(f"\r{run[:_LONG]}" if index else run[:_LONG])
+            if len(run) > _LONG:
+                yield "".join(held), len(run) - _LONG
+                held.clear()
+    yield "".join(held), 0
 
 
 def _recent_returns(line: str) -> str:

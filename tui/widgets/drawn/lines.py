@@ -98,13 +98,12 @@ def segments(
         if end > start:
             yield Segment(plain[start:end], base)
         return
-    cuts = sorted({start, end, *(edge for first, last, _ in inside for edge in (first, last))})
+    if all(before[1] <= after[0] for before, after in pairwise(inside)):
+        pieces = _side_by_side(inside, base, start, end)
+    else:
+        pieces = _overlapping(inside, base, start, end)
     held_text, held_style = "", base
-    for first, last in pairwise(cuts):
-        style = base
-        for span_first, span_last, span_style in inside:
-            if span_first <= first and last <= span_last:
-                style += span_style
+    for first, last, style in pieces:
         if style == held_style:
             held_text += plain[first:last]
             continue
@@ -113,3 +112,29 @@ def segments(
         held_text, held_style = plain[first:last], style
     if held_text:
         yield Segment(held_text, held_style)
+
+
+def _side_by_side(
+    spans: list[tuple[int, int, Style]], base: Style, start: int, end: int
+) -> Iterator[tuple[int, int, Style]]:
+    """Yield pieces and their styles where no span overlaps another and they are in order."""
+    position = start
+    for first, last, style in spans:
+        if first > position:
+            yield position, first, base
+        yield first, last, base + style
+        position = last
+    if position < end:
+        yield position, end, base
+
+
+def _overlapping(
+    spans: list[tuple[int, int, Style]], base: Style, start: int, end: int
+) -> Iterator[tuple[int, int, Style]]:
+    cuts = sorted({start, end, *(edge for first, last, _ in spans for edge in (first, last))})
+    for first, last in pairwise(cuts):
+        style = base
+        for span_first, span_last, span_style in spans:
+            if span_first <= first and last <= span_last:
+                style += span_style
+        yield first, last, style

@@ -1,0 +1,134 @@
+"""A watched shell is as it was: nothing of ours disturbs a cell, nothing stays behind."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import re
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernel.operations_shell import Cells, cells
+from tui.kernel.operations import steps
+from tui.kernel.operations.instrument import KEEP
+
+SETUP = "import torch\nfrom torch import nn\nx, w = torch.rand(2, 3), torch.rand(4, 3)"
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[Cells]:
+    with cells(SETUP) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["x @ w", "y = (x\n     .view(2, 3)\n     .reshape(7, 7))", "nn.Linear(2, 2)(x)", "x[0][1, 2]", "x += w",
+     "x[0] = w", "(1).missing + 1", "[1, 2][x.sum().long() + 5]", "x.sum() + undefined",
+     "raise ValueError(x.sum() * 0)"],
+)  # fmt: skip
+def test_ipythons_traceback_is_the_same(shell: Cells, code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for wanted in (True, False):
+        shell.wanted = wanted
+        shell.run(code)
+        out = capsys.readouterr().out
+        texts.append(re.sub(r"0x[0-9a-f]+|In\[\d+\]|input-\d+", "", out))
+    shell.wanted = True
+    assert "Error" in texts[0]
+    assert texts[0] == texts[1]
+
+
+def test_the_result_and_the_display_are_the_same(shell: Cells, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.run("torch.ones(2) + 1")
+    assert "tensor([2., 2.])" in capsys.readouterr().out
+    shell.run("torch.ones(2) + 1;")
+    assert "tensor" not in capsys.readouterr().out
+
+
+def test_await_magics_and_reset_work(shell: Cells, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shell.step("import asyncio\nawait asyncio.sleep(0, x + 1)").operation == "+"
+    shell.run("%timeit -n1 -r1 x + 1")
+    assert "per loop" in capsys.readouterr().out
+    assert shell.step(f"%reset -f\n{SETUP}\nx + 1").operation == "+"
+
+
+def test_a_cell_that_is_not_wanted_is_not_touched(shell: Cells) -> None:
+    shell.wanted = False
+    shell.run("x + 1")
+    shell.wanted = True
+    assert shell.told == []
+
+
+def test_a_cell_within_a_cell(shell: Cells) -> None:
+    shell.run("get_ipython().run_cell('x @ x.T') and x + 1")
+    assert len(shell.told) == 1
+
+
+def test_nothing_is_kept_alive_after_the_cell(shell: Cells) -> None:
+    shell.run("big = torch.rand(10)\nsmall = (big * 2).view(2, 5)")
+    watched = weakref.ref(shell.shell.user_ns["big"])
+    shell.run("del big")
+    gc.collect()
+    assert watched() is None
+
+
+def test_autograd_versions_and_the_random_stream_are_untouched(shell: Cells) -> None:
+    shell.run("torch.manual_seed(1)\np = torch.rand(3, requires_grad=True)\nq = p * 2\nr = torch.rand(1)")
+    ns = shell.shell.user_ns
+    told = ns["p"]._version, ns["q"]._version, ns["r"].item()
+    shell.wanted = False
+    shell.run("torch.manual_seed(1)\np = torch.rand(3, requires_grad=True)\nq = p * 2\nr = torch.rand(1)")
+    shell.wanted = True
+    assert told == (ns["p"]._version, ns["q"]._version, ns["r"].item())
+
+
+def test_a_hostile_object_is_only_asked_for_its_type(shell: Cells) -> None:
+    shell.run(
+        "asked = []\n"
+        "class Hostile:\n"
+        "    def __getattribute__(self, name): asked.append(name); raise RuntimeError(name)\n"
+        "    def __repr__(self): asked.append('repr'); raise RuntimeError\n"
+        "    def __len__(self): asked.append('len'); raise RuntimeError\n"
+        "    def __eq__(self, other): asked.append('eq'); raise RuntimeError\n"
+        "    def __add__(self, other): return x\n"
+        "class Loud(torch.Tensor):\n"
+        "    @classmethod\n"
+        "    def __torch_function__(cls, function, types, args=(), kwargs=None):\n"
+        "        asked.append(function)\n"
+        "        return super().__torch_function__(function, types, args, kwargs or {})\n"
+        "hostile, loud = Hostile(), x.as_subclass(Loud)"
+    )
+    shell.run("asked.clear(); y = hostile + 1")
+    assert shell.shell.user_ns["asked"] == []
+    shell.run("asked.clear(); y = loud + 1")
+    assert len(shell.shell.user_ns["asked"]) == 1
+    shell.run("asked.clear(); x @ hostile")
+    assert "repr" not in shell.shell.user_ns["asked"]
+
+
+def test_a_fault_of_ours_is_swallowed(
+    shell: Cells, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(records: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(steps, "steps_of", broken)
+    assert shell.explain("x + 1") is None
+    assert "ours" not in "".join(capsys.readouterr())
+    monkeypatch.undo()
+    assert shell.step("x + 1").operation == "+"
+
+
+def test_it_can_be_removed() -> None:
+    before = hasattr(builtins, KEEP)
+    with cells(SETUP) as made:
+        assert hasattr(builtins, KEEP)
+        made.watch.remove()
+        assert not hasattr(builtins, KEEP)
+        assert made.shell.run_cell("x + 1").success
+        assert made.told == []
+        made.watch.install()
+    assert hasattr(builtins, KEEP) in (before, False)

@@ -1,0 +1,108 @@
+"""Joins the explanations to IPython: what a cell's last statement did, or why it failed, after the cell."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from tui.kernel.operations.failure import Frames, failure_of
+from tui.kernel.operations.instrument import KEEP, Instrument
+from tui.kernel.operations.ledger import Ledger
+from tui.kernel.operations.steps import explanation_of
+from tui.protocol.codec import encode
+from tui.protocol.operations import FAILURE_MIME, OPERATIONS_MIME
+
+Publish = Callable[[dict[str, str]], None]
+LIMIT_BYTES: Final = 200_000
+"""A message larger than that is not sent."""
+
+
+class Watch:
+    """Watches the cells of one shell."""
+
+    def __init__(self, shell: Any, wanted: Callable[[], bool], publish: Publish) -> None:
+        self._shell = shell
+        self._wanted = wanted
+        self._publish = publish
+        self._ledger = Ledger()
+        self._instrument = Instrument(self._ledger)
+        self._armed = False
+
+    def install(self) -> None:
+        """Begin to watch."""
+        setattr(builtins, KEEP, self._ledger.keep)
+        self._shell.events.register("pre_run_cell", self.before)
+        self._shell.events.register("post_run_cell", self._after)
+        self._shell.ast_transformers.append(self._instrument)
+
+    def remove(self) -> None:
+        """Stop watching, as if it had never begun."""
+        self._shell.events.unregister("pre_run_cell", self.before)
+        self._shell.events.unregister("post_run_cell", self._after)
+        if self._instrument in self._shell.ast_transformers:
+            self._shell.ast_transformers.remove(self._instrument)
+        if getattr(builtins, KEEP, None) == self._ledger.keep:
+            delattr(builtins, KEEP)
+
+    def before(self, info: object = None) -> None:
+        self._armed = False
+        try:
+            self._armed = bool(self._wanted())
+            self._ledger.begin(self._shell.user_ns)
+            if self._instrument not in self._shell.ast_transformers:
+                self._shell.ast_transformers.append(self._instrument)
+        except Exception:  # noqa: BLE001 - a fault of ours must not disturb the user's cell
+            self._armed = False
+        self._instrument.arm(self._armed)
+
+    def _after(self, result: Any = None) -> None:
+        armed, self._armed = self._armed, False
+        self._instrument.arm(False)
+        try:
+            if armed:
+                self._tell(result)
+        except Exception:  # noqa: BLE001
+            return
+        finally:
+            self._ledger.begin({})
+
+    def _tell(self, result: Any) -> None:
+        error: BaseException | None = getattr(result, "error_in_exec", None)
+        if error is not None:
+            failure = failure_of(
+                error, Frames(self._shell.user_ns, self._cell_name), self._ledger.all_records()
+            )
+            if failure is not None:
+                self._send(FAILURE_MIME, failure)
+            return
+        if getattr(result, "error_before_exec", None) is not None:
+            return
+        self._ledger.close_targets()
+        explanation = explanation_of(self._ledger)
+        if explanation is not None:
+            self._send(OPERATIONS_MIME, explanation)
+
+    def _send(self, mime: str, message: object) -> None:
+        text = json.dumps(encode(message))
+        if len(text) <= LIMIT_BYTES:
+            self._publish({mime: text})
+
+    def _cell_name(self, filename: str) -> str:
+        """Return `In [3]` for the file name under which IPython compiled a cell; empty for any other."""
+        known = getattr(self._shell.compile, "_filename_map", {})
+        return f"In [{known[filename]}]" if filename in known else ""
+
+
+def install(shell: Any, wanted: Callable[[], bool], publish: Publish) -> Watch:
+    """Watch the cells of an IPython shell.
+
+    Args:
+        shell: an `InteractiveShell`.
+        wanted: asked before each cell, on its thread: whether the cell is to be explained.
+        publish: sends display data, by MIME type; called on the thread of the cells, after a cell.
+    """
+    watch = Watch(shell, wanted, publish)
+    watch.install()
+    return watch
