@@ -37,6 +37,7 @@ class TorchTUI(SessionApp):
         scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2;
         scrollbar-background: $background; scrollbar-corner-color: $background;
     }
+    Input { scrollbar-size-horizontal: 0; }
     """
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import Ear
 from tui.client.errors import KernelRefused
-from tui.client.news import CellEnded, CellFailed, CellShowed
+from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed
 from tui.client.session import KernelSession
 from tui.protocol.codec import decode
 from tui.protocol.messages import GetStatus, ListVariables, Request
@@ -149,17 +149,79 @@ async def test_statistics_of_a_large_tensor_are_cancelled(session: KernelSession
     assert refused.value.refusal.kind == "cancelled"
 
 
+async def status_timeout(session: KernelSession) -> None:
+    """Ask for the status until there is no answer."""
+    with pytest.raises(TimeoutError):
+        while True:
+            await session.ask(GetStatus(), timeout_s=0.5)
+
+
 async def test_a_cell_that_holds_the_interpreter_cannot_be_interrupted_but_killed(
     session: KernelSession,
 ) -> None:
     ear = Ear(session)
-    # a loop inside C that looks for no signal and lets no other thread run
-    cell = session.run_cell("print('on', flush=True); sum(range(10**13))")
-    await ear.until(lambda news: getattr(news, "text", "") == "on\n")
+    cell = session.run_cell(
+        "sum(range(10**13))"
+    )  # inside C, it looks for no signal and lets no other thread run
+    await status_timeout(session)
+    assert session.state == "busy"  # although the kernel could not say so
     session.interrupt()
-    with pytest.raises(TimeoutError):
-        await session.ask(GetStatus(), timeout_s=0.5)
+    await status_timeout(session)
     await session.restart()
     ended = await ear.kind(CellEnded, lambda news: news.cell == cell)
     assert ended.status == "aborted"
     assert (await run(session, "'alive'"))[0].data["text/plain"] == "'alive'"
+
+
+async def test_a_cell_whose_reply_is_lost_ends_all_the_same(session: KernelSession) -> None:
+    ear = Ear(session)
+    cell = session.run_cell(
+        "link = get_ipython().kernel.session\n"
+        "def send(stream, message, *args, **options):\n"
+        "    if message == 'execute_reply':\n"
+        "        del link.send\n"
+        "        return {'content': {'status': 'ok'}}\n"
+        "    return type(link).send(link, stream, message, *args, **options)\n"
+        "link.send = send"
+    )
+    ended = await ear.kind(CellEnded, lambda news: news.cell == cell)
+    assert ended.status == "aborted"
+    assert (await run(session, "'alive'"))[0].data["text/plain"] == "'alive'"
+    assert session.state == "idle"
+
+
+async def test_an_interrupt_while_torch_is_awaited_ends_the_cell(session: KernelSession) -> None:
+    await run(session, "torch.ones(1)")
+    ear = Ear(session)
+    session.run_cell(
+        "def wait(): print('waiting', flush=True); import time; time.sleep(60)\n"
+        "side = get_ipython().kernel.torchtui\n"
+        "side.torch.state, side.torch.wait = 'importing', wait"
+    )
+    cell = session.run_cell("import torch; print('ran')")
+    await ear.until(lambda news: getattr(news, "text", "") == "waiting\n")
+    session.interrupt()
+    failed = await ear.kind(CellFailed)
+    assert failed.kind == "KeyboardInterrupt"
+    await ear.kind(CellEnded, lambda news: news.cell == cell)
+    printed = "".join(news.text for news in ear.heard if isinstance(news, CellPrinted))
+    assert printed == "waiting\n"
+
+
+async def test_an_interrupt_in_our_hooks_is_no_fault_and_the_next_cell_is_explained(
+    session: KernelSession,
+) -> None:
+    await run(session, "torch.ones(1)")
+    await run(
+        session,
+        "from tui.kernel.operations import watch as hooks\n"
+        "real = hooks.explanation_of\n"
+        "def interrupted(ledger):\n"
+        "    hooks.explanation_of = real\n"
+        "    raise KeyboardInterrupt\n"
+        "hooks.explanation_of = interrupted",
+    )
+    ear = Ear(session)
+    await run(session, "torch.ones(1)")
+    assert not [news for news in ear.heard if isinstance(news, CellPrinted | CellFailed)]
+    assert explained(await run(session, "torch.ones(2) + 1")).steps

@@ -29,6 +29,7 @@ from tui.protocol.messages import Leaf, LeafTable, ListLeaves, ListVariables, Va
 from tui.themes import THEMES
 from tui.widgets.code_input import CodeInput
 from tui.widgets.dialogs import Question
+from tui.widgets.file_prompt import FilePrompt
 from tui.widgets.help import HelpScreen
 from tui.widgets.mode_tabs import MODES, ModeTabs
 from tui.wiring import build_app
@@ -235,3 +236,10 @@ def contrast(first: Color, second: Color) -> float:
 
     low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
+
+
+async def test_the_end_of_a_long_path_is_to_be_seen_while_it_is_typed() -> None:
+    async with opened(make_app(FakeSession())) as pilot:
+        prompt = FilePrompt("Save", lambda path, again: None, path="/long" * 40 + "/end.py")
+        await pilot.app.push_screen(prompt)
+        await until(pilot, lambda: "/end.py" in screen_text(pilot.app))

@@ -93,12 +93,23 @@ def test_layout_finds_the_line_at_every_row() -> None:
         cell.show_input()
         cell.stream("", "out\n" * 2)
     layout = Layout(cells.cells, 10)
-    found = [layout.locate(row) for row in range(layout.rows)]
+    found = [place for row in range(layout.rows) if (place := layout.locate(row)) is not None]
+    assert len(found) == layout.rows
     texts = [plain_of(line) for _, line, index in found if index == 0]
     assert texts == ["In [*]: " + "x" * 15, "out", "out", *(["", "In [*]: " + "x" * 15, "out", "out"] * 2)]
     anchor = layout.anchor(layout.rows - 1)
     assert anchor is not None
     assert layout.row_of(anchor) == layout.rows - 1
+
+
+def test_a_cell_that_has_lost_rows_since_it_was_laid_out_has_nothing_there() -> None:
+    cells = Cells()
+    cell = cells.get("flood")
+    cell.stream("", "a line that takes two rows\nshort\n")
+    layout = Layout(cells.cells, 20)
+    cell.clear(wait=False)
+    cell.stream("", "short\n")
+    assert [layout.locate(row) is not None for row in range(layout.rows)] == [True, False, False]
 
 
 def test_many_cells_and_outputs_are_capped() -> None:
@@ -107,7 +118,9 @@ def test_many_cells_and_outputs_are_capped() -> None:
         cells.get(str(number)).stream("", "x\n")
     cells.trim()
     assert len(cells.cells) == 2_000
-    assert plain_of(Layout(cells.cells, 40).locate(0)[1]) == "… 500 earlier cells dropped"
+    first = Layout(cells.cells, 40).locate(0)
+    assert first is not None
+    assert plain_of(first[1]) == "… 500 earlier cells dropped"
     one = cells.get("one")
     for number in range(2_000):
         one.stream("stderr" if number % 2 else "", f"{number}\n")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from tui.client.errors import KernelDied
 from tui.client.news import (
     CellEnded,
     CellFailed,
@@ -18,9 +21,10 @@ from tui.client.news import (
 from tui.protocol.messages import CELL_METADATA
 
 if TYPE_CHECKING:
-    import asyncio
-
     from tui.client.connection import Connection, Message
+
+REPLY_S: Final = 1.0
+"""After the idle of a cell, how long its reply may take before we look whether it is lost."""
 
 
 def adoption_code(boot_path: str) -> str:
@@ -39,7 +43,8 @@ class CellReader:
     """Sends cells and turns what the kernel says of them into news.
 
     A cell is through when its reply is here *and* iopub says idle: they come on two sockets, in either order, and
-    what the cell printed comes before the second.
+    what the cell printed comes before the second. An interrupt that falls between a cell and its reply can cost a
+    kernel that reply; then what comes after it on the same socket tells.
     """
 
     def __init__(self, tell: Callable[[News], None], set_busy: Callable[[bool], None]) -> None:
@@ -49,6 +54,8 @@ class CellReader:
         self._running: set[str] = set()
         self._replies: dict[str, Message] = {}
         self._quiet: set[str] = set()  # of ours, idle before the reply came
+        self._doors: dict[str, Connection] = {}  # that our cells went through
+        self._looking: set[asyncio.Task[None]] = set()
 
     def run(self, connection: Connection, code: str, cell: str) -> None:
         """Send a cell under the id `cell`."""
@@ -58,19 +65,24 @@ class CellReader:
             "stop_on_error": False,
         }  # fmt: skip
         self._ours.add(cell)
+        self._doors[cell] = connection
         connection.send("execute_request", content, message_id=cell, metadata={CELL_METADATA: True})
         connection.expect(cell).add_done_callback(lambda future: self._replied(cell, future))
+        self._tell_busy()  # not only when the kernel says so: a cell that holds the interpreter keeps it from that
 
     def _replied(self, cell: str, future: asyncio.Future[Message]) -> None:
         if future.cancelled() or future.exception() is not None:
             self._end(cell, {"status": "aborted"})
+            self._tell_busy()
         elif cell in self._quiet:
             self._end(cell, future.result()["content"])
+            self._tell_busy()
         else:
             self._replies[cell] = future.result()["content"]
 
     def _end(self, cell: str, content: Message) -> None:
         self._ours.discard(cell)
+        self._doors.pop(cell, None)
         self._quiet.discard(cell)
         self._replies.pop(cell, None)
         status = content.get("status", "ok")
@@ -133,12 +145,31 @@ class CellReader:
             self._running.add(cell)
         elif state == "idle":
             self._running.discard(cell)
-        self._set_busy(bool(self._running))
         if state != "idle":
+            self._tell_busy()
             return
         if cell in self._replies:
             self._end(cell, self._replies[cell])
         elif cell in self._ours:
             self._quiet.add(cell)
+            asyncio.get_running_loop().call_later(REPLY_S, self._look_for_reply, cell)
         else:
             self._end(cell, {"status": "ok"})  # of another terminal, whose reply is not ours to hear
+        self._tell_busy()
+
+    def _look_for_reply(self, cell: str) -> None:
+        if cell in self._quiet:
+            task = asyncio.create_task(self._end_without_reply(cell))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+
+    async def _end_without_reply(self, cell: str) -> None:
+        """End a cell whose reply did not come before that to a later question on the same socket."""
+        with contextlib.suppress(KernelDied):
+            await self._doors[cell].request("kernel_info_request", {})
+            if cell in self._quiet:
+                self._end(cell, {"status": "aborted"})
+                self._tell_busy()
+
+    def _tell_busy(self) -> None:
+        self._set_busy(bool(self._running or self._ours))

@@ -81,14 +81,14 @@ class Cell:
         """Return the rows above the cell that are not its own."""
         return self._gap.rows(width) if self._gap is not None else 0
 
-    def locate(self, row: int, width: int) -> tuple[Block, Line, int]:
-        """Return the block and the line at a row, and which of the line's rows it is."""
+    def locate(self, row: int, width: int) -> tuple[Block, Line, int] | None:
+        """Return the block and the line at a row, and which of the line's rows it is; None beyond the last row."""
         for block in self.blocks:
             rows = block.rows(width)
             if row < rows:
                 return block, *block.locate(row, width)
             row -= rows
-        raise IndexError(row)
+        return None
 
     def head_note(self, line: Line) -> None:
         """Show a line in place of the gap above."""

@@ -94,8 +94,11 @@ class Layout:
             self.starts.append(self.rows)
             self.rows += cell.rows(width)
 
-    def locate(self, row: int) -> tuple[Block, Line, int]:
-        """Return the block and the line at a row, and which of the line's rows it is."""
+    def locate(self, row: int) -> tuple[Block, Line, int] | None:
+        """Return the block and the line at a row, and which of the line's rows it is.
+
+        None where the cell has fewer rows by now: it may have changed since it was laid out.
+        """
         index = bisect_right(self.starts, row) - 1
         return self.cells[index].locate(row - self.starts[index], self.width)
 

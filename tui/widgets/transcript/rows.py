@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from tui.widgets.transcript.blocks import Block
 from tui.widgets.transcript.cells import Cell
 from tui.widgets.transcript.model import Cells, Layout
 from tui.widgets.transcript.painter import Painter, selected
@@ -20,6 +21,7 @@ FRAME_S = 1 / 30
 """Shortest time between two layouts."""
 GUTTER = 1
 """Cells at the left that are kept for the mark of the selected cell."""
+_NOTHING = Block("")
 
 
 class CellRows(ScrollView):
@@ -166,9 +168,8 @@ class CellRows(ScrollView):
     def _strip(self, row: int, width: int) -> Strip:
         """Return a row of the transcript, without the gutter, for a widget so many cells wide."""
         width -= GUTTER
-        if row >= self._layout.rows:
-            return self._painter.strip("", "", 0, width, width)
-        block, line, index = self._layout.locate(row)
+        found = self._layout.locate(row) if row < self._layout.rows else None
+        block, line, index = found if found is not None else (_NOTHING, "", 0)
         return self._painter.strip(line, block.style, index, self._layout.width, width)
 
     # -- selection --------------------------------------------------------------------------------
