@@ -6,20 +6,29 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from textual.app import App
 from textual.pilot import Pilot
 
 SIZE = (120, 36)
 FOLDER = Path(__file__).parent
 CELLS = (
-    "x = torch.linspace(-3, 3, 8)",
-    "w = torch.randn(8, 4, requires_grad=True)",
-    "y = (x @ w).relu()\ny",
-    "y.sum().backward()",
-    "w.grad.shape, w.grad.norm()",
+    "images = torch.rand(16, 3, 8, 8)",
+    "w = torch.linspace(-1, 1, 24).reshape(4, 6).requires_grad_()",
+    "w * torch.tensor([[1.0], [0.5], [-1.0], [2.0]])",
+    "w @ w",
+    "(w ** 2).sum().backward()",
     "model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))",
 )
+
+
+def prompted(app: App[int], prompt: str) -> bool:
+    """Return whether the input shows this prompt."""
+    from tui.widgets.code_input import CodeInput
+
+    return prompt in app.screen.query_one(CodeInput).prompt
 
 
 async def until(condition: Callable[[], bool], pilot: Pilot[int]) -> None:
@@ -29,8 +38,14 @@ async def until(condition: Callable[[], bool], pilot: Pilot[int]) -> None:
             await pilot.pause(0.05)
 
 
+def screen_text(app: App[int]) -> str:
+    """Return what is on the screen."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
 async def draw() -> None:
     """Type, train, and keep a picture of each screen."""
+    from screens.tensor_viewer import TensorViewer
     from tui.app import TorchTUI
     from tui.training_plan import plan_run
     from tui.widgets.code_input import CodeInput
@@ -46,11 +61,14 @@ async def draw() -> None:
             app.screen.query_one(CodeInput).text = cell
             app.screen.query_one(CodeInput).move_cursor(app.screen.query_one(CodeInput).document.end)
             await pilot.press("enter")
-            await until(
-                lambda count=count: f"In [{count + 1}]" in app.screen.query_one(CodeInput).prompt, pilot
-            )  # type: ignore[misc]
+            wanted = f"In [{count + 1}]"
+            await until(partial(prompted, app, wanted), pilot)
         await pilot.pause(1.5)
         keep(app, "tensors")
+        await app.push_screen(TensorViewer(app.session, "images"))  # type: ignore[arg-type]
+        await until(lambda: "median" in screen_text(app), pilot)
+        keep(app, "viewer")
+        await pilot.press("escape")
         for key, name in (("f3", "autograd"), ("f4", "builder")):
             await pilot.press(key)
             await pilot.pause(1.5)
