@@ -1,86 +1,229 @@
-"""Autograd: every leaf tensor that the namespace reaches, with its gradient and why it has none."""
+"""Autograd: the graph of a result, backward step by step, every gradient, what is wrong."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from screens.base import BaseScreen
+from screens.autograd_bindings import AUTOGRAD_KEYS, NEEDS_BACKWARD, NEEDS_GRAPH
+from screens.autograd_control import GraphControl
+from screens.autograd_showing import PANELS, AutogradShowing
 from tui.client import news
-from tui.client.errors import KernelRefused
-from tui.protocol.messages import LeafTable, ListLeaves
-from tui.widgets.foreign import plain
-from tui.widgets.keys import key
-from tui.widgets.record_table import RecordTable
-from tui.widgets.variable_rows import LEAF_COLUMNS, leaf_rows
-
-EMPTY = """\
-No leaf tensors yet. On F2, type for example
-
-    w = torch.randn(3, requires_grad=True)
-    (w ** 2).sum().backward()
-
-and w appears here with its .grad."""
+from tui.client.session import KernelSession
+from tui.protocol.run import RunStatus
+from tui.widgets.gradients.ask import AskLine
+from tui.widgets.gradients.grid import GradientPanel
+from tui.widgets.gradients.head import GraphHead
+from tui.widgets.gradients.item_lines import ItemLines
+from tui.widgets.gradients.views import BlockList, PanelTabs
+from tui.widgets.graph.view import GraphView
 
 
-class AutogradScreen(BaseScreen):
-    """The leaves and their gradients."""
+class AutogradScreen(AutogradShowing):
+    """The graph at the left, one of four panels at the right; without a graph, gradients and how to begin."""
 
     MODE = "autograd"
-    ABOUT = "Leaf tensors and parameters with the norm of their value and of their .grad, and why a .grad is None."
-    CSS_PATH = "tables.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("r", "refresh", "Refresh", "autograd.refresh", "Ask the kernel again"),
-    ]
+    ABOUT = (
+        "How a result was computed, as a graph; backward through it step by step, with every gradient and the rule "
+        "that made it; why a .grad is None; where gradients vanish, explode or become NaN."
+    )
+    CSS_PATH = "autograd.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*AUTOGRAD_KEYS]
+
+    def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:
+        super().__init__(session, modes)
+        self.kernel = session
+        self.control = GraphControl(session, self.changed)
+        self._run_status: RunStatus | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the table."""
+        """Lay out the line at the top, the graph, the panels, and where is typed."""
         with Vertical(id="body"):
-            yield RecordTable(LEAF_COLUMNS, id="leaves")
-            yield Static(EMPTY, id="empty", markup=False)
+            yield GraphHead(id="head")
+            with Horizontal(id="work"):
+                yield GraphView(id="graph")
+                with Vertical(id="side"):
+                    yield PanelTabs(PANELS, id="panels")
+                    yield BlockList(id="step")
+                    yield GradientPanel(id="gradients")
+                    yield BlockList(id="findings")
+                    yield BlockList(id="changes")
             yield Static("", id="note", markup=False)
+            yield BlockList(id="start")
+            yield AskLine(id="ask")
+
+    async def let_go(self) -> None:
+        """Close the graph in the kernel: the app is about to leave it."""
+        await self.control.close()
+
+    @on(events.Unmount)
+    async def gone(self) -> None:
+        """Let go of what the kernel keeps for us."""
+        await self.let_go()
+
+    # -- news -------------------------------------------------------------------------------------
 
     def on_screen_resume(self) -> None:
         """Show what is true now."""
-        self.refresh_leaves()
+        self.changed()
+        self.refresh_gradients()
 
     def on_news(self, news_item: news.News) -> None:
-        """Follow the namespace while the screen is shown."""
+        """Follow the namespace while the screen is shown; a graph goes with its kernel, or with its batch."""
         match news_item:
+            case news.KernelEnded() | news.StateChanged("starting"):
+                if self.control.lose():
+                    self.say("the graph went with its kernel: run its cell again, then o")
             case news.EventHeard(event) if event.kind in ("namespace", "torch") and self.is_current:
-                self.refresh_leaves()
-            case news.StatusRead(status) if (
-                status.run is not None and status.run.status == "running" and self.is_current
-            ):
-                self.refresh_leaves()
+                self.refresh_gradients()
+            case news.StatusRead(status) if status.run is not None:
+                self._follow_run(status.run.status)
+
+    def _follow_run(self, status: RunStatus) -> None:
+        went_on = self._run_status == "paused" and status == "running"
+        self._run_status = status
+        if went_on and self.control.opened is not None:
+            self.wish(self._resumed())
+        elif status == "running" and self.is_current:
+            self.refresh_gradients()
+
+    async def _resumed(self) -> str:
+        await self.control.close()
+        return "the run goes on: the graph is closed, the batch that it kept alive is free"
+
+    @work(exclusive=True, group="gradients")
+    async def refresh_gradients(self) -> None:
+        """Ask for the gradients again; a newer wish takes the place of an older one."""
+        offered = bool(self.control.candidates)
+        await self.control.read_gradients()  # where it cannot be had the status bar says why
+        first_offer = bool(self.control.candidates) and not offered and self.control.opened is None
+        if self.focused is None or (first_offer and self.focused is self.gradients.grid):
+            self.focus_here()
+
+    # -- the graph and its panels -----------------------------------------------------------------
+
+    @on(GraphView.NodesWanted)
+    def read_nodes(self, event: GraphView.NodesWanted) -> None:
+        """Have the words of nodes that came on the screen."""
+
+        async def read() -> None:
+            self.graph.show_nodes(await self.control.read_nodes(event.graph, tuple(event.nodes)))
+
+        self.run_worker(read(), group="nodes")
+
+    @on(GraphView.NodeHighlighted)
+    @on(GraphView.NodeChosen)
+    def node_looked_at(self, event: GraphView.NodeHighlighted | GraphView.NodeChosen) -> None:
+        """Show the node under the cursor: its step, or what it is."""
+        if event.node == self.graph.current:
+            self.wish(self.control.look_at(event.node), group="look")
+        if isinstance(event, GraphView.NodeChosen):
+            self.show_panel("step")
+
+    def look_at(self, node: int) -> None:
+        """Go to a node."""
+        self.wish(self.control.look_at(node, lead=True), group="look")
+
+    @on(PanelTabs.Chosen)
+    def tab_chosen(self, event: PanelTabs.Chosen) -> None:
+        """Show the panel whose name was clicked on."""
+        self.show_panel(event.panel)
+
+    @on(ItemLines.Chosen)
+    def item_chosen(self, event: ItemLines.Chosen) -> None:
+        """Go to what a line of a panel is about."""
+        kind, _, rest = event.key.partition(" ")
+        if event.view.id == "start":
+            self.open_root(event.key)
+        elif kind == "node":
+            self.look_at(int(rest))
+        elif kind == "leaf":
+            self.go_to_leaf(rest)
+        elif kind == "finding" and self.control.findings is not None:
+            found = self.control.findings.rows[int(rest)]
+            if found.node >= 0:
+                self.look_at(found.node)
+                self.set_focus(self.graph)
+            else:
+                self.go_to_leaf(found.name)
+
+    def go_to_leaf(self, name: str) -> None:
+        """Show a row of the gradients."""
+        self.show_panel("gradients")
+        self.show_now()
+        self.gradients.grid.go_to(f"leaf {name}")
+        self.app.stylesheet.update(self)
+        self.set_focus(self.gradients.grid)
+
+    # -- keys -------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what needs a graph, or a backward, where there is none."""
+        if action in NEEDS_GRAPH and self.control.opened is None:
+            return None
+        if action in NEEDS_BACKWARD and not self.control.order:
+            return None
+        return True
+
+    def action_move(self, steps: int) -> None:
+        """Go to the next step of the backward, or the one before."""
+        self.show_panel("step")
+        self.wish(self.control.move(steps), group="look")
+
+    def action_go_to_step(self, step: int) -> None:
+        """Go to the first or the last step."""
+        self.show_panel("step")
+        self.wish(self.control.go_to_step(step), group="look")
+
+    def action_gradients(self) -> None:
+        """Go to the table of gradients; from there, over the whole width and back."""
+        if self.panel == "gradients" and self.gradients.grid.has_focus and self.control.opened is not None:
+            self.toggle_class("-wide-table")
+        self.show_panel("gradients")
+        self.show_now()
+        self.app.stylesheet.update(self)
+        self.set_focus(self.gradients.grid)
+
+    def action_panel(self) -> None:
+        """Show the next panel."""
+        names = [name for name, _ in PANELS]
+        self.show_panel(names[(names.index(self.panel) + 1) % len(names)])
+        self.focus_here()
+
+    def action_scroll_panel(self, direction: int) -> None:
+        """Scroll the panel that is shown, wherever the focus is."""
+        for view in self.query("#side ItemLines").results(ItemLines):
+            if view.display and view.size.height:
+                view.scroll_rows(direction * 3)
+                return
+
+    def action_sort(self, reverse: bool) -> None:
+        """Sort the gradients by the next column, or the other way round."""
+        grid = self.gradients.grid
+        grid.sort(grid.order.by(grid.order.key) if reverse else grid.order.next())
 
     def action_refresh(self) -> None:
-        """Ask the kernel again."""
-        self.refresh_leaves()
+        """Ask the kernel again; what is open is opened anew."""
+        self.refresh_gradients()
+        if self.control.opened is not None:
+            self.open_root(self.control.opened.expression)
 
-    @work(exclusive=True, group="leaves")
-    async def refresh_leaves(self) -> None:
-        """Ask for the leaves and show them."""
-        if self.session is None:
-            return
-        try:
-            table = await self.session.ask(ListLeaves())
-        except (KernelRefused, RuntimeError, TimeoutError):
-            return  # the kernel is gone or has no torch: the status bar says so
-        self.show(table)
+    def action_leave(self) -> None:
+        """Cancel what is computed; else leave the wide table; else close the graph."""
+        if self.control.working:
+            self.run_worker(self.control.cancel(), group="cancel")
+        elif self.has_class("-wide-table"):
+            self.remove_class("-wide-table")
+            self.focus_here()
+        elif self.control.opened is not None:
+            self.panel = "gradients"
+            self.run_worker(self._close(), group="wish")
 
-    def show(self, table: LeafTable) -> None:
-        """Show these leaves."""
-        colours = self.app.theme_variables
-        self.query_one(RecordTable).show(leaf_rows(table, colours["accent"], colours["error"]))
-        self.set_class(not table.rows, "-empty")
-        with_grad = sum(row.grad_norm is not None for row in table.rows)
-        tracked = sum(row.requires_grad for row in table.rows)
-        omitted = f" · {table.omitted} more not shown" if table.omitted else ""
-        note = f"{len(table.rows)} tensors · {tracked} require grad · {with_grad} hold a gradient{omitted}"
-        self.query_one("#note", Static).update(plain(note))
+    async def _close(self) -> None:
+        await self.control.close()
+        self.focus_here()

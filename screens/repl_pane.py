@@ -167,8 +167,9 @@ class ReplPane(Vertical):
         self.input.focus()
 
     def expression_at_cursor(self) -> str:
-        """Return the name or path that the cursor of the input is on; empty where there is none."""
-        return expression_at(self.input.text, len(self.input.before_cursor))
+        """Return the name or path that the cursor of the input is on, else its one line; empty where there is none."""
+        code = self.input.text.strip()
+        return expression_at(self.input.text, len(self.input.before_cursor)) or ("" if "\n" in code else code)
 
     @on(CodeInput.Answered)
     def answer_input(self, event: CodeInput.Answered) -> None:

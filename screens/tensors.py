@@ -36,7 +36,14 @@ class TensorsScreen(BaseScreen):
         key(
             "ctrl+c", "interrupt", "Interrupt", "tensors.interrupt", "Interrupt the running cell", first=True
         ),
-        key("ctrl+t", "next_pane", "Cells/table", "tensors.focus", "From the input to the cells, the variables"),
+        key(
+            "ctrl+t",
+            "next_pane",
+            "Cells/table",
+            "tensors.focus",
+            "From the input to the cells, the variables",
+            first=True,
+        ),
         key("alt+v", "view", "View", "tensors.view", "View the tensor at the cursor, else the last result"),
         key("ctrl+o", "open", "Open", "tensors.open", "Take a script or a notebook into the input", show=False),
         key("ctrl+s", "save", "Save", "tensors.save", "Save the cells as a script or a notebook"),
@@ -143,8 +150,12 @@ class TensorsScreen(BaseScreen):
 
     @on(VariablePanel.InspectWanted)
     async def inspect(self, event: VariablePanel.InspectWanted) -> None:
-        """Go to the Autograd screen."""
+        """Open the graph of a tensor on the Autograd screen."""
+        from screens.autograd import AutogradScreen
+
         await self.app.run_action("mode('autograd')")
+        if isinstance(self.app.screen, AutogradScreen):
+            self.app.screen.open_root(event.expression)
 
     # -- the viewer -------------------------------------------------------------------------------
 
@@ -175,14 +186,17 @@ class TensorsScreen(BaseScreen):
         self.repl.transcript.scroll_pages(pages)
 
     def action_next_pane(self) -> None:
-        """Go from the input to the cells, to the variables, and back."""
+        """Go from the input to the cells, to the variables, and back.
+
+        At once, since `focus` waits its turn: keys that come in the same burst are for what has the focus then.
+        """
         repl = self.repl
-        if repl.input.has_focus:
-            repl.transcript.focus()
-        elif repl.transcript.has_focus:
+        if self.focused is repl.input:
+            self.set_focus(repl.transcript)
+        elif self.focused is repl.transcript:
             self.variables.focus_table()
         else:
-            repl.input.focus()
+            self.set_focus(repl.input)
 
     def action_clear_output(self) -> None:
         """Clear the output."""

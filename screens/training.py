@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,32 +10,21 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Grid, Vertical
 from textual.widgets import ContentSwitcher
 
 from screens.base import BaseScreen
+from screens.run_pane import RunPane
 from tui.client import news
 from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
 from tui.protocol.run import RunSpec
-from tui.widgets.chart import Chart, ChartData
 from tui.widgets.keys import key
-from tui.widgets.pace import terminal_is_behind
 from tui.widgets.run.entries import PresetEntry, RunEntry
-from tui.widgets.run.header import RunHeader, RunLog
 from tui.widgets.run.picker import RunPicker
 
 if TYPE_CHECKING:
     from tui.client.session import KernelSession
-    from tui.runs.reader import RunReader
 
-REFRESH_S = 1.0
-"""How often a live run is read and shown; a slow terminal makes it less, a change of its status makes it now."""
-SLOWEST_REFRESH_S = 3.0
-CPU_SHARE = 0.007
-"""The part of a core that showing a live run may take from its training: where a picture costs more, it comes less
-often."""
-CHARTS = 4
 STEERED = ("running", "paused")
 Entries = tuple[list[PresetEntry], list[RunEntry]]
 
@@ -55,15 +42,17 @@ class TrainingScreen(BaseScreen):
         key("p,space", "pause", "Pause", "training.pause", "Pause between two steps, or go on"),
         key("n", "control('step')", "Step", "training.step", "Train the next batch, then pause"),
         key(
-            "s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"
+            "N", "control('phase')", "Phase", "training.phase",
+            "To the next phase of this batch: forward, loss, backward, step", show=False,
         ),
+        key("s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"),
         key("o", "choose", "Open", "training.open", "Choose a preset to train or a run to look at"),
         key("y", "log_y", "Log y", "training.log-y", "Logarithmic y axes, or plain again"),
         key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
         key("]", "charts(1)", "More", "training.next", "The next four charts"),
         key("[", "charts(-1)", "Before", "training.previous", "The four charts before", show=False),
         key("escape", "back", "Back", "training.back", "From the list back to the run", show=False),
-    ]
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -81,24 +70,14 @@ class TrainingScreen(BaseScreen):
         self._entries = entries
         self._spec_for = spec_for
         self._folder = folder
-        self._reader: RunReader | None = None
-        self._page = 0
         self._pages = 1
         self._seen_run = ""
-        self._log_y = False
-        self._refresh_s = REFRESH_S
-        self._poke = asyncio.Event()  # set when the run is to be read at once
         self._offered: tuple[object, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Lay out the run and the list."""
         with ContentSwitcher(id="body", initial="picker"):
-            with Vertical(id="run"):
-                yield RunHeader()
-                with Grid(id="charts"):
-                    for number in range(CHARTS):
-                        yield Chart(id=f"chart-{number}")
-                yield RunLog()
+            yield RunPane(id="run")
             yield RunPicker(with_presets=self.session is not None)
 
     def on_mount(self) -> None:
@@ -111,69 +90,27 @@ class TrainingScreen(BaseScreen):
 
     # -- what is shown ----------------------------------------------------------------------------
 
+    @property
+    def pane(self) -> RunPane:
+        """What shows the run."""
+        return self.query_one(RunPane)
+
     def open_run(self, folder: Path) -> None:
         """Show a run, and follow it while it grows."""
         self._folder = folder
-        self._reader = None
-        self._page = 0
         self.query_one(ContentSwitcher).current = "run"
-        self.query_one("#chart-0").focus()
-        for number, title in enumerate(("loss", "metrics", "lr", "grad_norm")):
-            self.query_one(f"#chart-{number}", Chart).show(ChartData(title))
-        self.follow(folder)
+        self.pane.open(folder)
+        self.pane.steer(self.own_run)
 
-    @work(exclusive=True, group="follow")
-    async def follow(self, folder: Path) -> None:
-        """Read the run and show what is new, for as long as it is the one shown."""
-        reader = await asyncio.to_thread(_open_reader, folder)
-        self._reader = reader
-        due = first = True
-        while True:
-            cpu_s = time.process_time()
-            changes = await asyncio.to_thread(reader.poll)
-            due = due or bool(changes)
-            if due and not changes.more and not terminal_is_behind(self.app):
-                due = False
-                self.show_run()
-                if not first:  # the first picture also pays for imports and a whole history
-                    self.call_after_refresh(self._note_cost, cpu_s)
-                first = False
-            if not changes.more:
-                self._poke.clear()
-                with contextlib.suppress(TimeoutError):
-                    wait_s = self._refresh_s if reader.record.live else 2 * REFRESH_S
-                    await asyncio.wait_for(self._poke.wait(), wait_s)
-
-    def _note_cost(self, cpu_before_s: float) -> None:
-        """Take what the last picture cost, in processor time, as the price of the next."""
-        cost_s = time.process_time() - cpu_before_s
-        self._refresh_s = min(SLOWEST_REFRESH_S, max(REFRESH_S, cost_s / CPU_SHARE))
-
-    def show_run(self) -> None:
-        """Bring header, charts and log up to date with what has been read."""
-        reader = self._reader
-        if reader is None or self.query_one(ContentSwitcher).current != "run":
-            return
-        from screens.run_view import chart_of, groups_of, header_of
-
-        header = header_of(reader)
-        self.query_one(RunHeader).show_run(header)
-        self.query_one(RunLog).show_tail(reader.log.lines)
-        groups = groups_of(reader)
-        self._pages = max(1, -(-len(groups) // CHARTS))
-        self._page = min(self._page, self._pages - 1)
-        shown = groups[self._page * CHARTS :][:CHARTS]
-        for number in range(CHARTS):
-            chart = self.query_one(f"#chart-{number}", Chart)
-            data = ChartData("")
-            if number < len(shown):
-                data = chart_of(reader, shown[number], header.total_steps, log_y=self._log_y)
-            chart.show(data)
+    @on(RunPane.Shown)
+    def run_shown(self, event: RunPane.Shown) -> None:
+        """Offer the keys that make sense for it."""
+        self._pages = event.pages
         self._offer_keys()
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was shown."""
-        self.show_run()
+        self.pane.show_run()
 
     def _offer_keys(self) -> None:
         """Have the footer drawn anew, which costs bytes, only where the keys that make sense are others."""
@@ -202,10 +139,11 @@ class TrainingScreen(BaseScreen):
         """Follow the session's run."""
         match news_item:
             case news.EventHeard(event) if event.kind == "run":
-                self._poke.set()
+                self.pane.poke()
                 self.read_status()
             case news.StatusRead():
                 self._adopt_run()
+                self.pane.steer(self.own_run)
                 self._offer_keys()
 
     def _adopt_run(self) -> None:
@@ -277,7 +215,7 @@ class TrainingScreen(BaseScreen):
         """Go from the list back to the run."""
         if self._folder is not None:
             self.query_one(ContentSwitcher).current = "run"
-            self.show_run()
+            self.pane.show_run()
 
     def action_toggle_log(self) -> None:
         """Show more or less of the log."""
@@ -285,13 +223,11 @@ class TrainingScreen(BaseScreen):
 
     def action_log_y(self) -> None:
         """Draw the charts on a logarithmic y axis, or on a plain one again."""
-        self._log_y = not self._log_y
-        self.show_run()
+        self.pane.toggle_log_y()
 
     def action_charts(self, pages: int) -> None:
         """Show the next four charts."""
-        self._page = (self._page + pages) % self._pages
-        self.show_run()
+        self.pane.turn_page(pages)
 
     @on(RunPicker.PresetChosen)
     def preset_chosen(self, event: RunPicker.PresetChosen) -> None:
@@ -309,9 +245,3 @@ class TrainingScreen(BaseScreen):
     def run_chosen(self, event: RunPicker.RunChosen) -> None:
         """Show the chosen run."""
         self.open_run(event.folder)
-
-
-def _open_reader(folder: Path) -> RunReader:
-    from tui.runs.reader import RunReader
-
-    return RunReader(folder)

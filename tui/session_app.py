@@ -173,6 +173,7 @@ class SessionApp(ThemedApp[int]):
             self.next_session = None
             return
         if answer == "detach":
+            await self._let_go()
             await self.session.close()
         else:
             self._ending = True
@@ -180,6 +181,15 @@ class SessionApp(ThemedApp[int]):
             self.workers.cancel_group(self, "session")
             await self.session.shutdown()
         self.exit(0)
+
+    async def _let_go(self) -> None:
+        """Have every screen let go of what the kernel keeps for it."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                let_go = getattr(screen, "let_go", None)
+                if let_go is not None:
+                    with contextlib.suppress(RuntimeError, TimeoutError):
+                        await asyncio.wait_for(let_go(), 2.0)
 
     def go_to_session(self, info: SessionInfo) -> None:
         """Leave this session for another one."""

@@ -35,6 +35,7 @@ from tui.client.news import (
 )
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
+from tui.protocol.autograd import GradientTable, ListGradients
 from tui.protocol.messages import (
     ControlRun,
     Event,
@@ -84,6 +85,7 @@ class FakeSession(KernelSession):
         """What the kernel answers when it is asked how it is."""
         self.answers: dict[type[Request[Any]], object] = {
             ListVariables: VariableTable((), {}),
+            ListGradients: GradientTable(()),
             ListLeaves: LeafTable(()),
             ListModules: ModuleTree(()),
             StartRun: RunState("r", "/nowhere/r", "running", 0, 0),

@@ -25,7 +25,8 @@ from tests.ui.fake_session import (
 )
 from tests.ui.written_runs import finished_run
 from tui.config import ConfigError
-from tui.protocol.messages import Leaf, LeafTable, ListLeaves, ListVariables, Variable, VariableTable
+from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
+from tui.protocol.messages import ListVariables, Variable, VariableTable
 from tui.themes import THEMES
 from tui.widgets.code_input import CodeInput
 from tui.widgets.dialogs import Question
@@ -193,7 +194,8 @@ async def test_every_screen_takes_a_theme_of_ours_and_one_of_another(tmp_path: P
     session = FakeSession()
     changed = Variable("w", "tensor", "Tensor", (3,), changed=True)
     session.answers[ListVariables] = VariableTable((changed,), {"cpu": 12})
-    session.answers[ListLeaves] = LeafTable((Leaf("w", (3,), "float32", "cpu", False, True, 1.0, 0.5),))
+    row = GradientRow("w", (3,), "float32", "cpu", False, True, 1.0, 0.5)
+    session.answers[ListGradients] = GradientTable((row,))
     app = make_app(session, folder=finished_run(tmp_path).folder)
     async with opened(app, (80, 24)) as pilot:
         backgrounds = set()

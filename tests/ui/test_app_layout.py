@@ -24,11 +24,9 @@ from tests.ui.fake_session import (
     until,
 )
 from tests.ui.written_runs import finished_run
+from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
 from tui.protocol.messages import (
     CudaMemory,
-    Leaf,
-    LeafTable,
-    ListLeaves,
     ListModules,
     ListVariables,
     ModuleRow,
@@ -39,6 +37,7 @@ from tui.protocol.messages import (
 )
 from tui.widgets.chart import Chart
 from tui.widgets.code_input import CodeInput
+from tui.widgets.gradients.grid import GradientGrid
 from tui.widgets.key_bar import KeyBar, fitting
 from tui.widgets.mode_tabs import ModeTabs
 from tui.widgets.record_table import RecordTable
@@ -65,9 +64,9 @@ def full_session() -> FakeSession:
                        summary="x∈[-1, 1] μ=0 " * 5) for name in names),
         {"cuda:0": 6 * 10**10},
     )  # fmt: skip
-    session.answers[ListLeaves] = LeafTable(
+    session.answers[ListGradients] = GradientTable(
         tuple(
-            Leaf(name, (32, 3, 224, 224), "float32", "cuda:0", True, True, 1.0, 1.0, verdict="v" * 90)
+            GradientRow(name, (32, 3, 224, 224), "float32", "cuda:0", True, True, 1.0, 1.0, verdict="v" * 90)
             for name in names
         )
     )
@@ -111,15 +110,15 @@ async def test_at_every_size_nothing_is_off_the_screen_and_all_parts_have_room(
 
 def rows_shown(app: App[int]) -> int:
     """How many rows the screen's table has."""
-    if grids := app.screen.query(VariableGrid):
-        return grids.first().row_count
-    return app.screen.query_one(RecordTable).row_count
+    screen = app.screen
+    grids = (*screen.query(VariableGrid), *screen.query(GradientGrid), *screen.query(RecordTable))
+    return int(grids[0].row_count)
 
 
 def assert_room(app: App[int], mode: str) -> None:
     """Every part of a screen is there and large enough to be of use."""
     parts: dict[str, tuple[type[Widget], ...]] = {
-        "tensors": (Transcript, CodeInput, VariableGrid), "training": (Chart,),
+        "tensors": (Transcript, CodeInput, VariableGrid), "autograd": (GradientGrid,), "training": (Chart,),
     }  # fmt: skip
     kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
     for kind in kinds:

@@ -15,10 +15,8 @@ from textual.pilot import Pilot
 
 from tests.ui.fake_session import FakeSession, Shelf, make_app, opened, screen_text, until
 from tests.ui.written_runs import finished_run
+from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
 from tui.protocol.messages import (
-    Leaf,
-    LeafTable,
-    ListLeaves,
     ListModules,
     ListVariables,
     ModuleRow,
@@ -27,6 +25,7 @@ from tui.protocol.messages import (
     VariableTable,
 )
 from tui.widgets.chart import Chart, ChartData
+from tui.widgets.gradients.grid import GradientGrid
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.entries import PresetEntry, RunEntry
 from tui.widgets.transcript import Transcript
@@ -98,31 +97,27 @@ async def test_tensors(size: tuple[int, int]) -> None:
 @SIZES
 async def test_autograd(size: tuple[int, int]) -> None:
     session = FakeSession()
-    session.answers[ListLeaves] = LeafTable(
+    session.answers[ListGradients] = GradientTable(
         (
-            Leaf(
-                "w",
-                (3,),
-                "float32",
-                "cpu",
-                False,
-                True,
-                1.732,
-                0.25,
-                verdict="holds the gradient of 1 backward",
+            GradientRow(
+                "w", (3,), "float32", "cpu", False, True, 1.73, 0.5, -0.4, 0.3, 0.01, 0.28, 0.0, backwards=1
             ),
-            Leaf(
+            GradientRow(
                 "model[0].weight",
                 (32, 64),
                 "float32",
                 "cpu",
                 True,
                 True,
-                3.27,
-                None,
-                verdict="no backward has reached it",
+                4.62,
+                1e-7,
+                -1e-8,
+                1e-8,
+                0.0,
+                1e-9,
+                0.5,
             ),
-            Leaf(
+            GradientRow(
                 "model[0].bias",
                 (32,),
                 "float32",
@@ -133,10 +128,11 @@ async def test_autograd(size: tuple[int, int]) -> None:
                 None,
                 verdict="requires_grad is False",
             ),
-        )
+        ),
+        backwards=1,
     )
     async with opened(make_app(session, first="autograd"), size) as pilot:
-        await until(pilot, lambda: pilot.app.screen.query_one(RecordTable).row_count == 3)
+        await until(pilot, lambda: pilot.app.screen.query_one(GradientGrid).row_count >= 3)
         await pilot.pause()
         await compare(pilot, "autograd", size)
 

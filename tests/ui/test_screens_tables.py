@@ -1,4 +1,4 @@
-"""Autograd and Builder over a fake session, and the table that both are made of."""
+"""Builder over a fake session, and the table that it is made of."""
 
 from __future__ import annotations
 
@@ -13,100 +13,84 @@ from textual.coordinate import Coordinate
 from tests.ui.fake_session import FakeSession, make_app, opened, screen_text, shown, until
 from tui.client.errors import KernelRefused
 from tui.protocol.messages import (
-    Leaf,
-    LeafTable,
-    ListLeaves,
     ListModules,
     ModuleRow,
     ModuleTree,
     Refusal,
-    Request,
 )
 from tui.widgets.record_table import RecordTable, Row
 
-W = Leaf("w", (3,), "float32", "cpu", False, True, 1.5, 0.25, verdict="holds one backward")
-FROZEN = Leaf("net.bias", (2,), "float32", "cpu", True, False, 1.0, None, verdict="requires_grad is False")
 ROOT = ModuleRow("net", "Sequential", 0, "", (), 650, 0, 0)
 FC = ModuleRow(
     "net[0]", "Linear", 1, "in_features=64, out_features=10", ("weight (10, 64)", "bias (10,)"), 650, 0, 0
 )
-MODES = {"f3": "autograd", "f4": "builder"}
-ASKED: dict[str, type[Request[LeafTable]] | type[Request[ModuleTree]]] = {"f3": ListLeaves, "f4": ListModules}
-FULL = {"f3": LeafTable((W, FROZEN)), "f4": ModuleTree((ROOT, FC))}
-EVERY = pytest.mark.parametrize("key", ["f3", "f4"])
+FULL = ModuleTree((ROOT, FC))
 
 
 def table_of(app: App[int]) -> RecordTable:
     return app.screen.query_one(RecordTable)
 
 
-@EVERY
-async def test_where_there_is_nothing_it_is_said_what_to_type(key: str) -> None:
+async def test_where_there_is_nothing_it_is_said_what_to_type() -> None:
     session = FakeSession()
-    async with opened(make_app(session, first=MODES[key])) as pilot:
+    async with opened(make_app(session, first="builder")) as pilot:
         await until(
-            pilot, lambda: session.of(ASKED[key]) and "F2" in screen_text(pilot.app).split("\n", 1)[1]
+            pilot, lambda: session.of(ListModules) and "F2" in screen_text(pilot.app).split("\n", 1)[1]
         )
         assert not shown(table_of(pilot.app))
 
 
-@EVERY
-async def test_what_there_is_is_listed_and_followed_while_it_is_shown(key: str) -> None:
+async def test_what_there_is_is_listed_and_followed_while_it_is_shown() -> None:
     session = FakeSession()
-    session.answers[ASKED[key]] = FULL[key]
-    async with opened(make_app(session, first=MODES[key])) as pilot:
+    session.answers[ListModules] = FULL
+    async with opened(make_app(session, first="builder")) as pilot:
         await until(pilot, lambda: table_of(pilot.app).row_count == 2)
         assert shown(table_of(pilot.app))
         text = screen_text(pilot.app)
-        for expected in (
-            ("0.25", "requires_grad is False") if key == "f3" else ("Linear", "weight (10, 64)", "650")
-        ):
+        for expected in ("Linear", "weight (10, 64)", "650"):
             assert expected in text
-        session.answers[ASKED[key]] = LeafTable(()) if key == "f3" else ModuleTree(())
+        session.answers[ListModules] = ModuleTree(())
         session.event("namespace")
         await until(pilot, lambda: table_of(pilot.app).row_count == 0)
-        session.answers[ASKED[key]] = FULL[key]
+        session.answers[ListModules] = FULL
         session.event("torch")
         await until(pilot, lambda: table_of(pilot.app).row_count == 2)
 
 
-@EVERY
-async def test_nothing_is_asked_for_a_screen_that_is_not_shown(key: str) -> None:
+async def test_nothing_is_asked_for_a_screen_that_is_not_shown() -> None:
     session = FakeSession()
     async with opened(make_app(session)) as pilot:
-        await pilot.press(key)
-        await until(pilot, lambda: session.of(ASKED[key]))
+        await pilot.press("f4")
+        await until(pilot, lambda: session.of(ListModules))
         await pilot.press("f2")
-        before = len(session.of(ASKED[key]))
+        before = len(session.of(ListModules))
         session.cell("x = 1")
         await pilot.pause()
-        assert len(session.of(ASKED[key])) == before
-        await pilot.press(key)
-        await until(pilot, lambda: len(session.of(ASKED[key])) == before + 1)
+        assert len(session.of(ListModules)) == before
+        await pilot.press("f4")
+        await until(pilot, lambda: len(session.of(ListModules)) == before + 1)
 
 
-@EVERY
-async def test_r_asks_again(key: str) -> None:
+async def test_r_asks_again() -> None:
     session = FakeSession()
-    session.answers[ASKED[key]] = FULL[key]
-    async with opened(make_app(session, first=MODES[key])) as pilot:
+    session.answers[ListModules] = FULL
+    async with opened(make_app(session, first="builder")) as pilot:
         await until(pilot, lambda: table_of(pilot.app).row_count == 2)
-        before = len(session.of(ASKED[key]))
+        before = len(session.of(ListModules))
         await pilot.press("r")
-        await until(pilot, lambda: len(session.of(ASKED[key])) == before + 1)
+        await until(pilot, lambda: len(session.of(ListModules)) == before + 1)
 
 
-@EVERY
-async def test_what_cannot_be_had_leaves_what_was_shown(key: str) -> None:
+async def test_what_cannot_be_had_leaves_what_was_shown() -> None:
     session = FakeSession()
-    session.answers[ASKED[key]] = FULL[key]
-    async with opened(make_app(session, first=MODES[key])) as pilot:
+    session.answers[ListModules] = FULL
+    async with opened(make_app(session, first="builder")) as pilot:
         await until(pilot, lambda: table_of(pilot.app).row_count == 2)
         for answer in (KernelRefused(Refusal("torch", "no torch")), TimeoutError()):
-            session.answers[ASKED[key]] = answer
-            before = len(session.of(ASKED[key]))
+            session.answers[ListModules] = answer
+            before = len(session.of(ListModules))
             session.event("namespace")
-            await until(pilot, lambda before=before: len(session.of(ASKED[key])) > before)  # type: ignore[misc]
+            await until(pilot, lambda before=before: len(session.of(ListModules)) > before)  # type: ignore[misc]
         session.die()
         await pilot.press("r")
         await pilot.pause()
@@ -114,15 +98,13 @@ async def test_what_cannot_be_had_leaves_what_was_shown(key: str) -> None:
         assert table_of(pilot.app).row_count == 2
 
 
-@EVERY
-async def test_foreign_names_are_text(key: str) -> None:
+async def test_foreign_names_are_text() -> None:
     nasty = "[/foo][red]\x1b[2J\x07"
     session = FakeSession()
-    session.answers[ListLeaves] = LeafTable((replace(W, name=nasty, verdict=nasty),))
     session.answers[ListModules] = ModuleTree(
         (replace(ROOT, path=nasty, class_name=nasty, parameters=(nasty,)),)
     )
-    async with opened(make_app(session, first=MODES[key])) as pilot:
+    async with opened(make_app(session, first="builder")) as pilot:
         await until(pilot, lambda: table_of(pilot.app).row_count == 1)
         await pilot.pause()
         text = screen_text(pilot.app)

@@ -20,7 +20,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from tui.kernel import interrupts
 from tui.kernel.cell_watch import CellWatch
+from tui.kernel.graph_requests import GraphRequests
 from tui.kernel.inspection import Inspection
 from tui.kernel.output import ThreadOutput
 from tui.kernel.refused import Refused
@@ -79,18 +81,23 @@ class Service:
         self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
         self._trainer_lock = threading.Lock()
         self._cells = CellWatch(kernel)
+        self._graphs = GraphRequests(
+            lambda: self._namespace, self._need_torch, lambda: self._cell_running, self._cell_number
+        )
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
             StartRun: self._start_run,
             ControlRun: self._control_run,
             Shutdown: self._shutdown,
             **Inspection(kernel.shell, self._need_torch, lambda: self._cell_running).handlers(),
+            **self._graphs.handlers(),
         }
 
     def install(self) -> None:
         """Take requests from now on, import torch in the background, watch for idleness."""
         self.kernel.torchtui = self  # type: ignore[attr-defined]
         self.kernel.shell_handlers[REQUEST] = self._answer
+        interrupts.guard_reply(self.kernel)
         ThreadOutput.install()
         events = self.kernel.shell.events
         events.register("pre_run_cell", self._before_cell)
@@ -149,6 +156,10 @@ class Service:
     # -- cells ------------------------------------------------------------------------------------
 
     def _before_cell(self, info: Any = None) -> None:
+        with interrupts.passed_to_cell(self.kernel.shell):
+            self._prepare_cell(info)
+
+    def _prepare_cell(self, info: Any) -> None:
         self._cell_running = True
         self._heard_at = time.monotonic()
         if self.torch.state == "importing" and "torch" in str(getattr(info, "raw_cell", "")):
@@ -156,10 +167,15 @@ class Service:
             self._bind_torch()
         if self.torch.state == "ready":
             self._cells.arm(info)
+        self._graphs.begin_cell()
 
     def _after_cell(self, result: object = None) -> None:
         self._cell_running = False
-        self.tell(Event("namespace"))
+        self._graphs.end_cell()
+        try:
+            self.tell(Event("namespace"))
+        except KeyboardInterrupt:  # the cell is over
+            self.tell(Event("namespace"))
 
     def _torch_ended(self) -> None:
         if self.torch.state == "ready":
@@ -176,6 +192,12 @@ class Service:
             self.kernel.shell.user_ns.setdefault(name, module)
 
     # -- requests ---------------------------------------------------------------------------------
+
+    def _cell_number(self, filename: str) -> int | None:
+        """Return the number of the cell that IPython compiled under a file name; None for any other file."""
+        known = getattr(self.kernel.shell.compile, "_filename_map", {})
+        number = known.get(filename)
+        return number if isinstance(number, int) else None
 
     @property
     def _namespace(self) -> dict[str, object]:
@@ -229,6 +251,7 @@ class Service:
             raise Refused("no run", "there is no run in this kernel")
         from tui.kernel.training import RunRefused
 
+        self._graphs.close_all()  # of the batch that the run goes on from: they would keep it alive
         try:
             state: RunState = self._trainer.control(request.action)
         except RunRefused as error:

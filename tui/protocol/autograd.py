@@ -225,6 +225,8 @@ class GradientRow:
     backwards: int | None = None
     """How many backwards the gradient is the sum of; None where we did not see them."""
     verdict: str = ""
+    is_leaf: bool = True
+    """False: a result of operations, which has a gradient only where it retains one."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,160 @@
+"""A run on the Training screen: its header, four charts at a time and its log, followed while it grows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Grid, Vertical
+from textual.message import Message
+
+from tui.protocol.messages import RunState
+from tui.widgets.chart import Chart, ChartData
+from tui.widgets.pace import terminal_is_behind
+from tui.widgets.run.header import RunHeader, RunLog
+
+if TYPE_CHECKING:
+    from tui.runs.reader import RunReader
+
+REFRESH_S = 1.0
+"""How often a live run is read and shown; a slow terminal makes it less, a change of its status makes it now."""
+SLOWEST_REFRESH_S = 3.0
+CPU_SHARE = 0.007
+"""The part of a core that showing a live run may take from its training: where a picture costs more, it comes less
+often."""
+CHARTS = 4
+
+
+class RunPane(Vertical):
+    """Shows one run, live or not."""
+
+    DEFAULT_CSS = """
+    RunPane {
+        height: 1fr;
+        & #charts { grid-size: 2; grid-gutter: 0 1; height: 1fr; }
+        & Chart { height: 1fr; }
+    }
+    """
+
+    @dataclass
+    class Shown(Message):
+        """The run has been drawn anew."""
+
+        pages: int
+        """Of four charts each."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.reader: RunReader | None = None
+        """What reads the run; None until a folder is open."""
+        self._own: RunState | None = None
+        self._page = 0
+        self._pages = 1
+        self._log_y = False
+        self._refresh_s = REFRESH_S
+        self._poke = asyncio.Event()  # set when the run is to be read at once
+
+    def compose(self) -> ComposeResult:
+        """Lay out header, charts and log."""
+        yield RunHeader()
+        with Grid(id="charts"):
+            for number in range(CHARTS):
+                yield Chart(id=f"chart-{number}")
+        yield RunLog()
+
+    def open(self, folder: Path) -> None:
+        """Show a run, and follow it while it grows."""
+        self.reader = None
+        self._page = 0
+        self.query_one("#chart-0").focus()
+        for number, title in enumerate(("loss", "metrics", "lr", "grad_norm")):
+            self.query_one(f"#chart-{number}", Chart).show(ChartData(title))
+        self.follow(folder)
+
+    def poke(self) -> None:
+        """Read the run at once."""
+        self._poke.set()
+
+    def steer(self, own: RunState | None) -> None:
+        """Take how the run is in the kernel, which knows more than its folder; None where it is not there."""
+        before, self._own = self._own, own
+        if _place(before) != _place(own):
+            self.show_run()
+
+    def turn_page(self, pages: int) -> None:
+        """Show other charts, so many pages further."""
+        self._page = (self._page + pages) % self._pages
+        self.show_run()
+
+    def toggle_log_y(self) -> None:
+        """Draw the charts on a logarithmic y axis, or on a plain one again."""
+        self._log_y = not self._log_y
+        self.show_run()
+
+    @work(exclusive=True, group="follow")
+    async def follow(self, folder: Path) -> None:
+        """Read the run and show what is new, for as long as it is the one shown."""
+        reader = await asyncio.to_thread(_open_reader, folder)
+        self.reader = reader
+        due = first = True
+        while True:
+            cpu_s = time.process_time()
+            changes = await asyncio.to_thread(reader.poll)
+            due = due or bool(changes)
+            if due and not changes.more and not terminal_is_behind(self.app):
+                due = False
+                self.show_run()
+                if not first:  # the first picture also pays for imports and a whole history
+                    self.call_after_refresh(self._note_cost, cpu_s)
+                first = False
+            if not changes.more:
+                self._poke.clear()
+                with contextlib.suppress(TimeoutError):
+                    wait_s = self._refresh_s if reader.record.live else 2 * REFRESH_S
+                    await asyncio.wait_for(self._poke.wait(), wait_s)
+
+    def _note_cost(self, cpu_before_s: float) -> None:
+        """Take what the last picture cost, in processor time, as the price of the next."""
+        cost_s = time.process_time() - cpu_before_s
+        self._refresh_s = min(SLOWEST_REFRESH_S, max(REFRESH_S, cost_s / CPU_SHARE))
+
+    def show_run(self) -> None:
+        """Bring header, charts and log up to date with what has been read."""
+        reader = self.reader
+        if reader is None or not self.display:
+            return
+        from screens.run_view import chart_of, groups_of, header_of
+
+        header = header_of(reader)
+        if self._own is not None and self._own.phase:
+            own = self._own
+            header = replace(header, phase=own.phase, batch=own.batch, epoch=own.epoch)
+        self.query_one(RunHeader).show_run(header)
+        self.query_one(RunLog).show_tail(reader.log.lines)
+        groups = groups_of(reader)
+        self._pages = max(1, -(-len(groups) // CHARTS))
+        self._page = min(self._page, self._pages - 1)
+        shown = groups[self._page * CHARTS :][:CHARTS]
+        for number in range(CHARTS):
+            chart = self.query_one(f"#chart-{number}", Chart)
+            data = ChartData("")
+            if number < len(shown):
+                data = chart_of(reader, shown[number], header.total_steps, log_y=self._log_y)
+            chart.show(data)
+        self.post_message(self.Shown(self._pages))
+
+
+def _place(run: RunState | None) -> tuple[str, str, int, int] | None:
+    return None if run is None or not run.phase else (run.id, run.phase, run.epoch, run.batch)
+
+
+def _open_reader(folder: Path) -> RunReader:
+    from tui.runs.reader import RunReader
+
+    return RunReader(folder)

@@ -1,0 +1,203 @@
+"""The requests of the Autograd screen, as the kernel answers them."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tui.kernel.autograd import AutogradError, Graphs
+from tui.kernel.autograd.packing import unpacked
+from tui.protocol.autograd import (
+    CheckGradient,
+    CloseGraph,
+    Descend,
+    Diagnose,
+    ListGradients,
+    OpenGraph,
+    ReadNodes,
+    ReadStep,
+    Record,
+    RunBackward,
+    ZeroGrad,
+)
+from tui.protocol.codec import decode, encode
+
+
+class Desk:
+    """A namespace, with what answers about it."""
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, object] = {"torch": torch, "nn": nn}
+        self.running = False
+        self.graphs = Graphs(lambda: self.namespace, lambda: self.running)
+
+    def run(self, code: str) -> None:
+        exec(code, self.namespace)
+
+    def tensor(self, name: str) -> Tensor:
+        value = self.namespace[name]
+        assert isinstance(value, Tensor)
+        return value
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    made.run("w = torch.tensor([1.0, 2.0], requires_grad=True); b = torch.tensor(0.5, requires_grad=True)")
+    made.run("y = (w * 3 + b).relu().sum()")
+    yield made
+    made.graphs.close_all()
+    made.graphs.watch.stop()
+
+
+def test_the_whole_way(desk: Desk) -> None:
+    graphs = desk.graphs
+    opened = graphs.open(OpenGraph("y"))
+    assert decode(type(opened), encode(opened)) == opened
+    assert (opened.spent, opened.truncated, opened.recorded) == (False, False, False)
+    assert opened.root.statistics == "10.0"
+    count = opened.structure.nodes
+    nodes = graphs.nodes(ReadNodes(opened.graph, tuple(range(count)))).rows
+    assert [node.operation for node in nodes] == ["sum", "relu", "add", "leaf", "mul", "leaf"]
+    assert all(node.gradient_norm is None for node in nodes)
+
+    done = graphs.run_backward(RunBackward(opened.graph, "backward"))
+    assert (done.error, done.spent, done.kept) == ("", True, count)
+    assert list(unpacked("i", done.order)) == list(range(count))
+    assert unpacked("d", done.norms)[0] == 1
+    assert graphs.nodes(ReadNodes(opened.graph, (3, 99))).rows[0].gradient_norm == 2
+    step = graphs.step(ReadStep(opened.graph, 3))
+    assert decode(type(step), encode(step)) == step
+    assert step.incoming[0].numbers == (2.0,)
+
+    table = graphs.gradients(ListGradients())
+    assert {row.name: row.backwards for row in table.rows if row.requires_grad and row.name != "y"} == {
+        "w": 1,
+        "b": 1,
+    }
+    assert decode(type(table), encode(table)) == table
+    assert graphs.descend(Descend(0.1)).rows[1].after == "0.3"
+    assert desk.tensor("b").item() == pytest.approx(0.3)
+    assert [row.kind for row in graphs.diagnose(Diagnose(opened.graph)).rows] == ["spent"]
+    assert len(graphs.zero_grad(ZeroGrad()).rows) == 2
+    assert desk.tensor("w").grad is None
+
+
+def test_two_backwards_are_the_sum_of_two(desk: Desk) -> None:
+    desk.graphs.gradients(ListGradients())
+    opened = desk.graphs.open(OpenGraph("y"))
+    desk.graphs.run_backward(RunBackward(opened.graph, "backward, keep graph"))
+    desk.graphs.run_backward(RunBackward(opened.graph, "peek"))
+    desk.run("y.backward()")
+    assert desk.graphs.gradients(ListGradients()).backwards == 2
+    kinds = [row.kind for row in desk.graphs.diagnose(Diagnose(opened.graph)).rows]
+    assert "sum of backwards" in kinds
+
+
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph")
+def test_the_graph_of_a_gradient_can_be_opened(desk: Desk) -> None:
+    desk.run("z = (w ** 3).sum()")
+    opened = desk.graphs.open(OpenGraph("z"))
+    done = desk.graphs.run_backward(RunBackward(opened.graph, "backward", create_graph=True))
+    assert (done.error, done.spent) == ("", False)
+    second = desk.graphs.open(OpenGraph("w.grad"))
+    assert "mul" in second.structure.operations
+    assert desk.graphs.run_backward(RunBackward(second.graph, "peek", "ones")).error == ""
+    desk.tensor("w").grad = None
+
+
+def test_nothing_is_changed_while_a_cell_runs(desk: Desk) -> None:
+    opened = desk.graphs.open(OpenGraph("y"))
+    desk.running = True
+    for change in (
+        lambda: desk.graphs.run_backward(RunBackward(opened.graph, "peek")),
+        lambda: desk.graphs.zero_grad(ZeroGrad()),
+        lambda: desk.graphs.descend(Descend()),
+        lambda: desk.graphs.check(CheckGradient("torch.sin", ("w",))),
+    ):
+        with pytest.raises(AutogradError) as caught:
+            change()
+        assert caught.value.kind == "busy"
+    assert desk.graphs.open(OpenGraph("y")).structure.nodes == 6
+
+
+def test_what_is_not_there_says_so(desk: Desk) -> None:
+    opened = desk.graphs.open(OpenGraph("y"))
+    with pytest.raises(AutogradError, match="No backward has run"):
+        desk.graphs.step(ReadStep(opened.graph, 0))
+    desk.graphs.close(CloseGraph(opened.graph))
+    with pytest.raises(AutogradError, match="closed") as caught:
+        desk.graphs.nodes(ReadNodes(opened.graph, (0,)))
+    assert caught.value.kind == "gone"
+    with pytest.raises(AutogradError, match="nothing computed it"):
+        desk.graphs.open(OpenGraph("w"))
+
+
+def test_closing_gives_everything_back(desk: Desk) -> None:
+    desk.run("big = torch.ones(1000, requires_grad=True); loss = big.exp().sum()")
+    opened = desk.graphs.open(OpenGraph("loss"))
+    desk.graphs.run_backward(RunBackward(opened.graph, "peek"))
+    kept = weakref.ref(desk.graphs.gradient_of(opened.graph, 1))
+    root = weakref.ref(desk.tensor("loss"))
+    del desk.namespace["loss"]
+    desk.namespace.pop("__builtins__")
+    assert root() is not None  # the open graph holds it
+    desk.graphs.close(CloseGraph(opened.graph))
+    gc.collect()
+    assert root() is None
+    assert kept() is None
+
+
+def test_many_graphs_leave_no_tensor_behind(desk: Desk) -> None:
+    def tensors() -> int:
+        gc.collect()
+        return sum(issubclass(type(one), Tensor) for one in gc.get_objects())
+
+    def once() -> None:
+        opened = desk.graphs.open(OpenGraph("y"))
+        desk.graphs.run_backward(RunBackward(opened.graph, "peek"))
+        desk.graphs.step(ReadStep(opened.graph, 2))
+        desk.graphs.close(CloseGraph(opened.graph))
+
+    once()
+    before = tensors()
+    for _ in range(5):
+        once()
+    assert tensors() == before
+
+
+def test_recording_is_switched(desk: Desk) -> None:
+    assert desk.graphs.record(Record(True)).on
+    with desk.graphs.recorder.cell():
+        desk.run("z = w.exp().sum()")
+    assert not desk.graphs.record(Record(False)).on
+    assert desk.graphs.open(OpenGraph("z")).recorded
+    assert not torch.is_anomaly_enabled()
+
+
+def test_compiled_regions_are_nodes(desk: Desk) -> None:
+    desk.run("c = torch.compile(lambda x: (x * 2).sin(), backend='aot_eager')(w).sum()")
+    opened = desk.graphs.open(OpenGraph("c"))
+    assert "compiled" in opened.structure.operations
+    done = desk.graphs.run_backward(RunBackward(opened.graph, "backward"))
+    assert done.error == ""
+    expected = 2 * torch.cos(desk.tensor("w").detach() * 2)
+    gradient = desk.tensor("w").grad
+    assert gradient is not None
+    assert torch.allclose(gradient, expected)
+
+
+def test_a_library_call_on_a_graph_of_a_hundred_thousand_nodes(desk: Desk) -> None:
+    desk.run(
+        "v = torch.ones(2, requires_grad=True); t = v\nfor _ in range(50_000):\n    t = t * 1.0 + v\nt = t.sum()"
+    )
+    opened = desk.graphs.open(OpenGraph("t"))
+    assert opened.structure.nodes == 100_002
+    edges = unpacked("i", opened.structure.edges)
+    assert len(edges) == 100_002 + sum(edges[:100_002])
+    desk.graphs.close(CloseGraph(opened.graph))

@@ -1,0 +1,110 @@
+"""Answers to the requests of the Autograd screen; what needs torch is imported when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tui.kernel.refused import Refused
+from tui.protocol.autograd import (
+    CheckGradient,
+    CloseGraph,
+    Descend,
+    Diagnose,
+    GraphOpened,
+    ListGradients,
+    OpenGraph,
+    ReadNodes,
+    ReadStep,
+    Record,
+    RunBackward,
+    ZeroGrad,
+)
+from tui.protocol.messages import Request
+
+if TYPE_CHECKING:
+    from tui.kernel.autograd import Graphs
+
+MOST_OPEN: Final = 4
+"""Graphs that are held at a time; a UI that was killed closes none of its own."""
+
+
+class GraphRequests:
+    """Answers for the graphs that are open in this kernel."""
+
+    def __init__(
+        self,
+        namespace_of: Callable[[], Mapping[str, object]],
+        need_torch: Callable[[], None],
+        cell_running: Callable[[], bool],
+        cell_of: Callable[[str], int | None],
+    ) -> None:
+        """`cell_of`: the number of the cell whose code was compiled under a file name; None where there is none."""
+        self._namespace_of = namespace_of
+        self._need_torch = need_torch
+        self._cell_running = cell_running
+        self._cell_of = cell_of
+        self._made: Graphs | None = None
+        self._open: deque[int] = deque()
+        self._lock = threading.Lock()
+
+    def handlers(self) -> dict[type[Request[Any]], Callable[[Any], object]]:
+        """Return what answers each request."""
+        methods = {
+            CloseGraph: "close", ReadNodes: "nodes", RunBackward: "run_backward", ReadStep: "step",
+            ListGradients: "gradients", ZeroGrad: "zero_grad", Descend: "descend", Diagnose: "diagnose",
+            CheckGradient: "check", Record: "record",
+        }  # fmt: skip
+        answers: dict[type[Request[Any]], Callable[[Any], object]] = {OpenGraph: self._open_graph}
+        for kind, name in methods.items():
+            answers[kind] = self._answer_with(name)
+        return answers
+
+    def begin_cell(self) -> None:
+        """Record the cell that is about to run, where that is switched on."""
+        if self._made is not None and self._made.recorder.on:
+            self._made.recorder.begin()
+
+    def end_cell(self) -> None:
+        """End the recording of a cell, however it ended."""
+        if self._made is not None:
+            self._made.recorder.end()
+
+    def close_all(self) -> None:
+        """Let go of all graphs: what they belonged to goes on."""
+        if self._made is not None:
+            self._made.close_all()
+            self._open.clear()
+
+    def _graphs(self) -> Graphs:
+        self._need_torch()
+        from tui.kernel.autograd import Graphs
+
+        with self._lock:
+            if self._made is None:
+                made = Graphs(self._namespace_of, self._cell_running)
+                made.recorder.cell_of = self._cell_of
+                self._made = made
+        return self._made
+
+    def _answer_with(self, name: str) -> Callable[[Any], object]:
+        def answer(request: Any) -> object:
+            graphs = self._graphs()
+            from tui.kernel.autograd import AutogradError
+
+            try:
+                return getattr(graphs, name)(request)
+            except AutogradError as error:
+                raise Refused(error.kind, str(error)) from None
+
+        return answer
+
+    def _open_graph(self, request: OpenGraph) -> GraphOpened:
+        opened = self._answer_with("open")(request)
+        assert isinstance(opened, GraphOpened)
+        self._open.append(opened.graph)
+        while len(self._open) > MOST_OPEN:
+            self._graphs().close(CloseGraph(self._open.popleft()))
+        return opened

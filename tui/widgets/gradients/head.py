@@ -1,0 +1,124 @@
+"""The line that is always there: the root, whether its graph is live, what is recorded, what the gradients hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from tui.protocol.autograd import GradientTable
+from tui.protocol.values import TensorFacts
+from tui.widgets import words
+from tui.widgets.drawn.text import Piece
+from tui.widgets.foreign import cut_cells, one_line
+from tui.widgets.gradients.norms import norm_text
+from tui.widgets.gradients.one_line import OneLine
+from tui.widgets.gradients.table import sum_words
+from tui.widgets.live_lines import Span
+
+_SEPARATOR: Piece = (" │ ", "dim")
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """What the line is made from."""
+
+    expression: str = ""
+    """Empty: no graph is open."""
+    root: TensorFacts | None = None
+    nodes: int = 0
+    truncated: bool = False
+    spent: bool = False
+    recording: bool = False
+    create_graph: bool = False
+    table: GradientTable | None = None
+    working: str = ""
+    """What is being computed; empty: nothing."""
+    notice: str = ""
+    """What has to be said now, in the place of the root."""
+    warning: bool = True
+    """Whether `notice` is bad news."""
+
+
+def head_pieces(data: HeadData, width: int) -> list[Piece]:
+    """Return the pieces of the line; of how many backwards the gradients are the sum is never cut off."""
+    text, warn = sum_words(data.table)
+    held: Piece = (text, "warn" if warn else "dim")
+    room = width - cell_len(text) - 3
+    pieces: list[Piece] = []
+    for part in _parts(data, room):
+        size = sum(cell_len(text) for text, _ in part)
+        used = sum(cell_len(text) for text, _ in pieces)
+        gap = cell_len(_SEPARATOR[0]) if pieces else 0
+        if used + gap + size <= room:
+            pieces += [*([_SEPARATOR] if pieces else []), *part]
+        elif not pieces:
+            pieces.append((cut_cells("".join(text for text, _ in part), max(room, 0)), part[0][1]))
+    used = sum(cell_len(text) for text, _ in pieces)
+    return [*pieces, (" " * max(width - used - cell_len(text) - 1, 1), ""), held]
+
+
+def _parts(data: HeadData, room: int) -> Sequence[Sequence[Piece]]:
+    """Return what is to be said, the most pressing first."""
+    if data.notice:
+        return [[(one_line(data.notice, max(room, 1)), "warn" if data.warning else "good")]]
+    parts: list[list[Piece]] = []
+    if data.working:
+        parts.append([(f"… {data.working}: esc cancels", "accent")])
+    if not data.expression:
+        parts.append([("no graph open: o opens one", "dim")])
+    else:
+        parts.append(_root(data, room))
+        state = ("■ spent: run its cell again", "warn") if data.spent else ("● live", "good")
+        parts.append([state])
+        parts.append([(f"{data.nodes:,} nodes{', cut' if data.truncated else ''}", "")])
+    parts.append([("◉ recording", "bad") if data.recording else ("○ not recording", "dim")])
+    if data.create_graph:
+        parts.append([("create_graph", "accent")])
+    return parts
+
+
+def _root(data: HeadData, room: int) -> list[Piece]:
+    name = one_line(data.expression, max(min(room - 24, 40), 8))
+    root = data.root
+    if root is None:
+        return [(name, "name")]
+    pieces: list[Piece] = [(name, "name")]
+    if root.elements == 1 and root.minimum is not None:
+        pieces.append((f" = {norm_text(root.minimum)}", "name"))
+    elif root.shape:
+        pieces.append((f" {words.shape(root.shape)}", ""))
+    if root.grad_fn:
+        pieces.append((f" {one_line(root.grad_fn.removesuffix('0').removesuffix('Backward'), 24)}", "dim"))
+    return pieces
+
+
+class GraphHead(OneLine):
+    """The line above the graph."""
+
+    DEFAULT_CSS = """
+    GraphHead { height: 1; padding: 0 1; background: $surface; color: $foreground; }
+    GraphHead > .graphhead--name { color: $primary; text-style: bold; }
+    GraphHead > .graphhead--dim { color: $foreground 62%; }
+    GraphHead > .graphhead--warn { color: $warning; text-style: bold; }
+    GraphHead > .graphhead--good { color: $success; }
+    GraphHead > .graphhead--bad { color: $error; text-style: bold; }
+    GraphHead > .graphhead--accent { color: $accent; }
+    """
+    STYLES = ("name", "dim", "warn", "good", "bad", "accent")
+    COMPONENT_CLASSES = {f"graphhead--{name}" for name in STYLES}
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._data = HeadData()
+
+    def show(self, data: HeadData) -> None:
+        """Show this."""
+        if data != self._data:
+            self._data = data
+            self.show_lines()
+
+    def lay_out(self, width: int, height: int) -> Sequence[Sequence[Span]]:
+        """Return the line."""
+        return [head_pieces(self._data, width)] if width else []
