@@ -19,8 +19,8 @@ CELLS = (
     "w = torch.linspace(-1, 1, 24).reshape(4, 6).requires_grad_()",
     "w * torch.tensor([[1.0], [0.5], [-1.0], [2.0]])",
     "w @ w",
-    "(w ** 2).sum().backward()",
     "model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))",
+    "loss = F.cross_entropy(model(torch.randn(5, 8)), torch.tensor([0, 2, 1, 1, 0]))",
 )
 
 
@@ -45,6 +45,7 @@ def screen_text(app: App[int]) -> str:
 
 async def draw() -> None:
     """Type, train, and keep a picture of each screen."""
+    from screens.autograd import AutogradScreen
     from screens.tensor_viewer import TensorViewer
     from tui.app import TorchTUI
     from tui.training_plan import plan_run
@@ -69,10 +70,19 @@ async def draw() -> None:
         await until(lambda: "median" in screen_text(app), pilot)
         keep(app, "viewer")
         await pilot.press("escape")
-        for key, name in (("f3", "autograd"), ("f4", "builder")):
-            await pilot.press(key)
-            await pilot.pause(1.5)
-            keep(app, name)
+        await pilot.press("f3")
+        await pilot.pause(1.0)
+        assert isinstance(app.screen, AutogradScreen)
+        app.screen.open_root("loss")
+        await until(lambda: "graph of loss" in screen_text(app), pilot)
+        await pilot.press("b")
+        await until(lambda: "step 1 of" in screen_text(app), pilot)
+        await pilot.press("right", "right", "right")
+        await pilot.pause(1.5)
+        keep(app, "autograd")
+        await pilot.press("f4")
+        await pilot.pause(1.5)
+        keep(app, "builder")
         if app.session is not None:
             await app.session.shutdown()
 
