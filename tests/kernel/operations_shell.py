@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,3 +69,4 @@ def cells(setup: str) -> Iterator[Cells]:
     finally:
         made.watch.remove()
         made.shell.atexit_operations()
+        atexit.unregister(made.shell.atexit_operations)

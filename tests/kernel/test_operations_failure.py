@@ -71,6 +71,9 @@ CASES = [
     ("torch.add(x, u)", "must be equal", "x u", "torch.add(x, u.unsqueeze(1))  # → (2, 3)"),
     ("x + x.T", "must be equal", None, "x + x  # → (2, 3)"),
     ("x.clone().add_(B)", "keeps its shape (2, 3)", None, "x.clone().add(B)"),
+    ("torch.tensor('hello')", "holds numbers and bools, no text", None, None),
+    ("n // 0", "Integers have no infinity", "n 0", "n.float() // 0  # ±inf, NaN for 0 by 0"),
+    ("torch.from_numpy([1, 2])", "from_numpy takes NumPy arrays alone, and got a list", None, "torch.tensor([1, 2])"),
     ("x += B", "keeps its shape (2, 3), but the result has shape (5, 2, 3)", "x B", "x = x + B"),
     ("x.expand(2, 4)", "cannot be stretched to (2, 4)", "x", None),
     ("x[0] = v", "v has shape (4,)", "x v", "x[0] = v[:3]"),
@@ -210,3 +213,12 @@ def test_an_exception_of_the_users_own_class_is_not_asked_for_its_text(shell: Ce
         Frames(shell.shell.user_ns, lambda name: "In [1]" if "input" in name else ""),
     )
     assert before == []
+
+
+def test_the_dimensions_that_clash_are_marked(shell: Cells) -> None:
+    assert [operand.roles for operand in shell.failure("x + v").operands] == [("", "met"), ("met",)]
+    assert [operand.roles for operand in shell.failure("x @ w").operands] == [("", "met"), ("met", "")]
+
+
+def test_a_condition_on_many_values_shows_no_lone_number(shell: Cells) -> None:
+    assert shell.failure("if torch.zeros(3) > 0:\n    pass").operands == ()

@@ -94,7 +94,7 @@ CASES = [
     ("torch.where(mask, x, 0.)", "new", "", ""),
     ("x == 1", "new", "", "one bool for each value compared"),
     ("x.add_(1)", "same", "", "in place: x itself was changed"),
-    ("x += 1", "same", "", "every view of it sees the change"),
+    ("x += 1", "same", "", "x is still the same tensor"),
     ("lin(x)", "new", "batch met", "the weight (5, 3) and became 5"),
     ("emb(i)", "new", "", "a row of 4 values out of 10"),
     ("conv(torch.rand(2, 3, 8, 8))", "new", "", "channels 3 → 8"),
@@ -133,6 +133,32 @@ def test_n_against_n_by_1_is_warned_of(shell: Cells, code: str) -> None:
     assert notes
     assert "(5,) against (5, 1) gives (5, 5)" in notes[0]
     assert "target.squeeze(1)" in notes[0]
+
+
+def test_a_change_in_place_names_the_variables_that_share_the_memory(shell: Cells) -> None:
+    shell.run("base = torch.zeros(2, 3)\nrow, flat, other = base[0], base.view(-1), torch.zeros(3)")
+    for code, sharers in [
+        ("row += 1", "base and flat look"), ("base[1, 0] = 5", "row and flat look"),
+        ("flat.zero_()", "base and row look"), ("torch.relu_(base)", "row and flat look"),
+    ]:  # fmt: skip
+        assert sharers in shell.step(code).notes[-1], code
+    assert not any("same memory" in note for note in shell.step("other += 1").notes)
+    assert not any("same memory" in note for note in shell.step("row + 1").notes)
+
+
+def test_a_tensor_made_as_a_part_of_the_result_is_not_told(shell: Cells) -> None:
+    assert shell.explain("{'ids': torch.tensor([1, 2]), 'loss': torch.tensor(0.5)}") is None
+    assert shell.step("ids = torch.tensor([1, 2])").operation == "tensor"
+
+
+def test_a_seed_is_explained(shell: Cells) -> None:
+    step = shell.step("torch.manual_seed(1)")
+    assert "the same each time" in step.notes[0]
+
+
+def test_square_matrices_times_each_other_are_told_from_a_product(shell: Cells) -> None:
+    assert "@ is the matrix product" in shell.step("torch.rand(3, 3) * torch.rand(3, 3)").notes[0]
+    assert shell.step("x * x").notes == ()
 
 
 def test_what_the_code_asks_for_is_no_trap(shell: Cells) -> None:

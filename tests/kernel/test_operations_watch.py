@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from tests.kernel.operations_shell import Cells, cells
 from tui.kernel.operations import steps
@@ -75,6 +76,101 @@ def test_nothing_is_kept_alive_after_the_cell(shell: Cells) -> None:
     assert watched() is None
 
 
+def test_nothing_is_kept_alive_within_the_cell(shell: Cells) -> None:
+    shell.run(
+        "import weakref\n"
+        "def make():\n"
+        "    held = torch.rand(10)\n"
+        "    return (lambda x: x + held[0]), weakref.ref(held)\n"
+        "f, ref = make()\n"
+        "y = f(x)\n"
+        "del f\n"
+        "in_closure = ref() is not None\n"
+        "class Holder:\n"
+        "    def __init__(self): self.held = torch.rand(10)\n"
+        "    def __call__(self, x): return x * 2\n"
+        "holder = Holder()\n"
+        "ref = weakref.ref(holder.held)\n"
+        "y = holder(x)\n"
+        "del holder\n"
+        "in_object = ref() is not None\n"
+        "z = torch.rand(10)\n"
+        "ref = weakref.ref(z)\n"
+        "z.reshape(2, 5)\n"
+        "del z\n"
+        "in_operand = ref() is not None"
+    )
+    ns = shell.shell.user_ns
+    assert (ns["in_closure"], ns["in_object"], ns["in_operand"]) == (False, False, False)
+
+
+@pytest.mark.parametrize("builtins_of_theirs", ["{}", "{'len': len}", "__import__('types')"])
+def test_cells_with_builtins_of_their_own_run(shell: Cells, builtins_of_theirs: str) -> None:
+    namespace = shell.shell.user_ns
+    usual = namespace["__builtins__"]
+    try:
+        shell.run(f"__builtins__ = {builtins_of_theirs}")
+        result = shell.run("x + 1")
+        assert result.error_in_exec is None
+        assert torch.equal(result.result, namespace["x"] + 1)
+    finally:
+        namespace["__builtins__"] = usual
+    assert shell.step("x + 1").operation == "+"
+
+
+def test_a_builtin_of_ours_that_was_deleted_comes_back(shell: Cells) -> None:
+    shell.run(f"import builtins\ndel builtins.{KEEP}")
+    assert shell.step("x + 1").operation == "+"
+
+
+def test_a_tensor_put_into_a_dictionary_is_no_operation(shell: Cells) -> None:
+    assert shell.explain("table = {}\ntable['x'] = x") is None
+    assert shell.step("y = x.clone()\ny[0] = x[1]").operation == "[ ] ="
+
+
+def test_an_interrupt_before_a_cell_ends_it(shell: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(namespace: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shell.watch._ledger, "begin", interrupted)
+        result = shell.run("ran = True")
+        assert isinstance(result.error_in_exec, KeyboardInterrupt)
+    assert "ran" not in shell.shell.user_ns
+    assert shell.step("x + 1").operation == "+"
+
+
+def test_an_interrupt_after_a_cell_is_no_fault(
+    shell: Cells, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(records: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "steps_of", interrupted)
+        assert shell.explain("x + 1") is None
+    assert "Interrupt" not in "".join(capsys.readouterr())
+    assert shell.step("x + 1").operation == "+"
+
+
+def test_a_subclass_with_attributes_of_its_own_is_not_asked(shell: Cells) -> None:
+    shell.run(
+        "asked = []\n"
+        "class Odd(torch.Tensor):\n"
+        "    @property\n"
+        "    def dtype(self): asked.append('dtype'); raise RuntimeError\n"
+        "    def __getattribute__(self, name): asked.append(name); return super().__getattribute__(name)\n"
+        "odd = x.as_subclass(Odd)"
+    )
+    step = shell.step("asked.clear(); odd + 1")
+    assert step.inputs[0].dtype == "float32"
+    shell.wanted = False
+    ours = list(shell.shell.user_ns["asked"])
+    shell.run("asked.clear(); odd + 1")
+    shell.wanted = True
+    assert ours == shell.shell.user_ns["asked"]
+
+
 def test_autograd_versions_and_the_random_stream_are_untouched(shell: Cells) -> None:
     shell.run("torch.manual_seed(1)\np = torch.rand(3, requires_grad=True)\nq = p * 2\nr = torch.rand(1)")
     ns = shell.shell.user_ns
@@ -107,6 +203,22 @@ def test_a_hostile_object_is_only_asked_for_its_type(shell: Cells) -> None:
     assert len(shell.shell.user_ns["asked"]) == 1
     shell.run("asked.clear(); x @ hostile")
     assert "repr" not in shell.shell.user_ns["asked"]
+
+
+def test_an_error_that_holds_a_hostile_object_is_not_asked_for_its_text(shell: Cells) -> None:
+    shell.run(
+        "asked = []\n"
+        "class Text:\n"
+        "    def __str__(self): asked.append('str'); raise SystemExit\n"
+        "    __repr__ = __str__"
+    )
+    counts = []
+    for wanted in (True, False):
+        shell.wanted = wanted
+        shell.run("asked.clear(); raise ValueError(Text())")
+        counts.append(len(shell.shell.user_ns["asked"]))
+    shell.wanted = True
+    assert counts[0] == counts[1]
 
 
 def test_a_fault_of_ours_is_swallowed(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
+from screens.tensor_viewer import TensorViewer
 from screens.tensors import TensorsScreen
 from tests.ui.fake_session import FakeSession, make_app, opened, screen_text, shown, typed, until
 from tui.client.errors import KernelRefused
 from tui.client.news import CellEnded, CellPrinted, CellStarted, InputWanted
 from tui.protocol.messages import ListVariables, Refusal, Variable, VariableTable
+from tui.protocol.viewing import OpenView
 from tui.widgets.code_input import CodeInput
 from tui.widgets.transcript import Transcript
 from tui.widgets.variables.grid import VariableGrid
@@ -255,6 +258,56 @@ async def test_the_row_under_the_cursor_is_told_in_full() -> None:
         assert table.current_key == "loss"
         await pilot.press("ctrl+t")
         assert parts(pilot)[1].has_focus
+
+
+async def test_keys_of_one_burst_go_where_the_one_before_them_leads() -> None:
+    """To the variables, a filter, back to the rows, the viewer: as a fast typist or a slow line sends them."""
+    session = FakeSession()
+    session.answers[ListVariables] = VariableTable((W, LOSS), {"cpu": 28})
+    async with opened(make_app(session)) as pilot:
+        _, code_input, table = parts(pilot)
+        await until(pilot, lambda: table.row_count == 2)
+        for name in ("ctrl+t", "ctrl+t", "slash", "l", "o", "s", "enter"):
+            pilot.app.post_message(
+                events.Key(name, {"slash": "/"}.get(name, name if len(name) == 1 else None))
+            )
+        await until(pilot, lambda: [entry.key for entry in table.entries] == ["loss"])
+        assert table.has_focus
+        assert code_input.text == ""
+
+
+async def test_alt_v_looks_at_a_whole_line_where_the_cursor_is_at_no_name() -> None:
+    session = FakeSession()
+    session.answers[OpenView] = KernelRefused(Refusal("name", "there is no x"))
+    async with opened(make_app(session)) as pilot:
+        await typed(pilot, "(x @ x).sum(1)")
+        screen = pilot.app.screen
+        await pilot.press("alt+v")
+        await until(pilot, lambda: session.of(OpenView))
+        assert [request.view.expression for request in session.asked if isinstance(request, OpenView)] == [
+            "(x @ x).sum(1)"
+        ]
+        await until(pilot, lambda: "there is no x" in screen_text(pilot.app))
+        await pilot.press("escape")  # nothing was looked at: there is nothing to go back to in the viewer
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_alt_v_looks_at_what_was_typed_before_it_and_types_nothing() -> None:
+    session = FakeSession()
+    session.answers[OpenView] = TimeoutError()
+    async with opened(make_app(session)) as pilot:
+        _, code_input, _ = parts(pilot)
+        screen = pilot.app.screen
+        for character in "w[0]":
+            pilot.app.post_message(events.Key(character, character))
+        pilot.app.post_message(events.Key("alt+v", "v"))  # as Textual reads it from a terminal
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        assert isinstance(pilot.app.screen, TensorViewer)
+        await until(pilot, lambda: session.of(OpenView))
+        assert [request.view.expression for request in session.asked if isinstance(request, OpenView)] == [
+            "w[0]"
+        ]
+        assert code_input.text == "w[0]"
 
 
 @pytest.mark.parametrize("refusal", [KernelRefused(Refusal("torch", "torch is not there")), TimeoutError()])

@@ -270,6 +270,8 @@ async def test_figures_are_drawn_and_broken_ones_told() -> None:
         assert transcript.text.startswith("Out[1]: <Figure>\n[image/png ")
         text = await until_text(pilot, "▀" * 40)
         assert "[image/png" not in text
+        transcript.show("c", {"text/plain": "<Figure 2>", "image/png": picture_file()}, None)
+        assert "<Figure 2>" not in transcript.text  # displayed, no result: the picture says it
         transcript.show("b", {"image/jpeg": "broken"})
         await until_text(pilot, "[image/jpeg 4 B · cannot be decoded: ")
 

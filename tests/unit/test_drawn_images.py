@@ -45,6 +45,36 @@ def test_a_cell_shows_two_pixels_one_above_the_other() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("ground", "line"), [(WHITE, BLUE), ((0, 0, 0), RED)], ids=["light", "dark"])
+def test_a_thin_line_of_a_figure_stays_visible(
+    ground: tuple[int, int, int], line: tuple[int, int, int]
+) -> None:
+    figure = Image.new("RGB", (640, 480), ground)
+    figure.paste(line, (100, 200, 500, 202))
+    small = decode_image(file_of(figure), "image/png")
+    lines = half_blocks(small, 60)
+    apart = [
+        max(abs(a - b) for a, b in zip(colour, ground, strict=True))
+        for drawn in lines
+        for _, _, style in drawn.spans
+        for colour in colours(style)
+        if isinstance(colour, tuple)
+    ]
+    assert max(apart) > 90  # of 255; merely reduced it would be a sixth of that
+
+
+def test_a_photograph_keeps_its_colours() -> None:
+    """Thickening is for lines on one ground."""
+    photo = Image.linear_gradient("L").resize((640, 480)).convert("RGB")
+    small = decode_image(file_of(photo), "image/png")
+    assert base64.b64decode(small.rgb) == _reduced(photo).tobytes()
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    image.thumbnail(KEPT)
+    return image
+
+
 def test_an_odd_last_row_leaves_the_background() -> None:
     lines = half_blocks(pixels([RED], [RED], [BLUE]), 1, rows=2)
     assert [colours(line.spans[0][2]) for line in lines] == [(RED, RED), (BLUE, None)]

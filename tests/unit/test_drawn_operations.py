@@ -53,6 +53,56 @@ def test_views_say_whose_storage_they_share() -> None:
     ]  # fmt: skip
 
 
+def test_a_loss_that_stretched_its_operands_shows_what_met_and_warns_loudly() -> None:
+    loss = Step(
+        "mse_loss", "F.mse_loss(y, t)", "reduction",
+        (operand("y", (4,)), operand("t", (4, 1), "", "stretched")), operand("", ()), aligned=True,
+        notes=("Warning: (4,) against (4, 1) gives (4, 4)",),
+    )  # fmt: skip
+    assert drawn(loss) == [
+        "│ mse_loss",
+        "│   y  ·→4    4",
+        "│   t    4  1→4",
+        "│ ─────────────",
+        "│ →      4    4 → ()",
+        "│ ▲ Warning: (4,) against (4, 1) gives (4, 4)",
+    ]
+    lines = explanation_lines(Explanation((loss,)), 80)
+    assert any(style == "warn" for line in lines for _, _, style in line.spans)
+
+
+def test_a_shape_is_not_broken_over_two_lines() -> None:
+    product = Step(
+        "@", "q @ k.mT", "matmul",
+        (operand("q", (2, 4, 8, 16), "", "", "kept", "met"), operand("k.mT", (2, 4, 16, 8), "", "", "met", "kept")),
+        operand("", (2, 4, 8, 8)),
+    )  # fmt: skip
+    assert drawn(product, width=40) == ["│ (2, 4, 8, ‹16›) @ (2, 4, ‹16›, 8)", "│   → (2, 4, 8, 8)"]
+
+
+def test_a_mask_is_no_change_of_dtype_and_a_new_tensor_has_one() -> None:
+    mask = replace(operand("x > 0", (4,), dtype="bool"), device="cpu")
+    chosen = Step("[ ]", "x[x > 0]", "index", (operand("x", (4,)), mask), operand("", (2,)))
+    made = Step("tensor", "torch.tensor([1])", "convert", (), operand("", (1,), dtype="int64"), storage="new")
+    assert drawn(chosen) == ["│ [ ]  (4,), (4,) → (2,)"]
+    assert drawn(made) == ["│ tensor → (1,)  int64"]
+
+
+def test_a_long_cure_stays_behind_its_rail() -> None:
+    failure = Failure(
+        "", "In [1], line 1", "+", "", (), ("alpha_beta(gamma) + delta.unsqueeze(1)  # → (3, 4)",)
+    )
+    lines = [plain_of(line).rstrip() for line in failure_drawing(failure, 44)]
+    assert lines[-2:] == ["┃ → alpha_beta(gamma) + delta.unsqueeze(1)", "┃     # → (3, 4)"]
+
+
+def test_shapes_that_clash_stand_right_aligned() -> None:
+    operands = (operand("x", (5, 3), "", "met"), operand("y", (5,), "met"))
+    failure = Failure("x + y", "In [1], line 1", "+", "They do not fit.", operands)
+    lines = [plain_of(line).rstrip() for line in failure_drawing(failure, 60)]
+    assert lines[2:] == ["┃   x  (5, ‹3›)  float32  cpu", "┃   y    (‹5›,)  float32  cpu"]
+
+
 def test_what_vanished_or_was_made_is_marked_without_colour() -> None:
     total = Step("sum", "x.sum(0)", "reduction", (operand("x", (2, 3), "summed", "kept"),), operand("", (3,)))
     row = Step(

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -204,6 +205,7 @@ def pictures(draw: st.DrawFn) -> Picture:
     return Picture(kind, tiles, block, reduction, draw(st.integers(0, 3)))  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(pictures(), st.integers(24, 130), st.sampled_from(["float32", "bool"]))
 def test_no_line_is_wider_than_the_pane_and_no_picture_higher_than_a_screen(
     picture: Picture, width: int, dtype: str
@@ -214,6 +216,63 @@ def test_no_line_is_wider_than_the_pane_and_no_picture_higher_than_a_screen(
     for line in lines:
         assert isinstance(line, StyledLine)
         assert all(0 <= first < last <= len(line.plain) for first, last, _ in line.spans)
+
+
+def test_equal_values_are_told_in_a_word() -> None:
+    zeros = replace(facts((3, 4)), statistics="x∈[0.0, 0.0] μ=0.0 σ=0.0")
+    assert " all 0.0" in drawn(Shown(zeros), 80)[0]
+    assert "x∈" not in drawn(Shown(zeros), 80)[0]
+    row = TreeRow(1, ".bias", "Parameter", "(9,) int64 x∈[-7, -7] μ=-7.0 σ=0.0", facts((9,), "int64"))
+    tree = Shown(tree=(TreeRow(0, "", "Linear", ""), row))
+    assert drawn(tree, 80)[1] == "└─ .bias  Parameter (9,) int64 all -7"
+    for other in (
+        "NaN! ×1 x∈[0.0, 0.0] μ=0.0 σ=0.0",
+        "≈ x∈[0.0, 0.0] μ=0.0 σ=0.0 sampled 1/10",
+        "x∈[0.0, 0.1] μ=0.0 σ=0.0",
+    ):
+        assert "all" not in drawn(Shown(replace(zeros, statistics=other)), 90)[0]
+
+
+def test_of_a_long_label_the_middle_is_left_out_and_of_statistics_what_does_not_fit() -> None:
+    key = "['transformer.layers.11.self_attention.in_proj_weight']"
+    tensor = replace(facts((96, 32)), statistics="x∈[-0.216, 0.217] μ=0.001 σ=0.1")
+    rows = (
+        TreeRow(0, "", "dict", "2 items"),
+        TreeRow(1, key, "Tensor", f"(96, 32) float32 {tensor.statistics}", tensor),
+        TreeRow(
+            1,
+            "['x']",
+            "Tensor",
+            "(3,) float32 [0.1 0.2 0.3]",
+            replace(facts((3,)), statistics="x∈[0.1, 0.3]"),
+        ),
+    )
+    wide, narrow = drawn(Shown(tree=rows), 140), drawn(Shown(tree=rows), 70)
+    assert key in wide[1]
+    assert wide[1].endswith("x∈[-0.216, 0.217] μ=0.001 σ=0.1")
+    assert wide[2].endswith("[0.1 0.2 0.3]")
+    assert narrow[1].startswith("├─ ['transforme…")
+    assert narrow[1].endswith("attention.in_proj_weight']  Tensor (96, 32) float32")
+    assert narrow[2].endswith("(3,) float32")
+
+
+def test_values_that_do_not_fit_give_way_to_their_statistics() -> None:
+    bias = replace(facts((8,)), statistics="x∈[1.0, 2.0]")
+    row = TreeRow(1, ".bias", "Parameter", "(8,) float32 [1.01 1.02 1.03 1.04 1.05 1.06 1.07 2.01]", bias)
+    shown = Shown(tree=(TreeRow(0, "", "Linear", ""), row))
+    assert drawn(shown, 100)[1].endswith("2.01]")
+    assert drawn(shown, 60)[1] == "└─ .bias  Parameter (8,) float32 x∈[1.0, 2.0]"
+
+
+def test_bars_leave_out_a_line_with_nothing_and_show_the_lowest_value() -> None:
+    def bars(*values: float) -> list[str]:
+        return drawn(Shown(facts((len(values),)), Picture("vector", (Tile("", (values,)),))), 80)[1:]
+
+    assert [line.strip() for line in bars(0, 0)] == ["0 0"]
+    assert len(bars(-9, -8)) == 2
+    assert len(bars(-9, 8)) == 3
+    assert bars(7, 8)[0].split() == ["▁", "█"]
+    assert bars(5, 5)[-1].split() == ["5", "5"]  # no legend from 5 to 5
 
 
 def test_a_container_is_a_tree_with_rails() -> None:
@@ -228,7 +287,7 @@ def test_a_container_is_a_tree_with_rails() -> None:
     assert [plain_of(line) for line in lines] == [
         "Out[3]: dict 3 items",
         "├─ ['a']  list 2 items",
-        "│  ├─ [0]     Tensor (3,) float32 NaN! ×1",
+        "│  ├─ [0]  Tensor (3,) float32 NaN! ×1",
         "│  └─ [1]  int 7",
         "└─ ['b␛[2J']  Tensor (2,) float32",
         "… 4 more",

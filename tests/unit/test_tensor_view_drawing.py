@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tui.protocol.values import TensorFacts
 from tui.protocol.viewing import Comparison, Histogram, Statistics, View, ViewFacts
 from tui.themes import THEMES
+from tui.widgets.drawn.styles import DrawnStyles
 from tui.widgets.live_lines import Span
 from tui.widgets.tensor_view.foot import FootData, foot_lines
 from tui.widgets.tensor_view.grid_lines import GridData, as_table, columns_that_fit, grid_lines, width_needed
@@ -184,9 +185,9 @@ def test_styles_of_cells() -> None:
         "nothing",
         "nan",
     ]
-    assert cell_style(Cell(0.6, 0.8), Limits(0.0, 1.0)) == "heat+8"  # by |z|
+    assert cell_style(Cell(0.6, 0.8), Limits(0.0, 1.0)) == "heats8"  # by |z|
     assert cell_style(Cell(1), None, boolean=True) == "true"
-    assert cell_style(Cell(2**64 - 1), Limits(0.0, 2.0**64)) == "heat+8"
+    assert cell_style(Cell(2**64 - 1), Limits(0.0, 2.0**64)) == "heats8"
     assert cell_style(Cell(1.0), None) == ""
 
 
@@ -194,10 +195,19 @@ def test_styles_of_cells() -> None:
 @pytest.mark.parametrize("name", HEAT_STYLES)
 def test_numbers_can_be_read_on_every_step(theme: object, name: str) -> None:
     colours = {**theme.variables, "foreground": theme.foreground, "background": theme.background}  # type: ignore[attr-defined]
-    style = heat_style(int(name.removeprefix("heat")), colours)
+    style = heat_style(name, colours)
     assert style.color is not None
     assert style.bgcolor is not None
     assert _contrast(style.color.get_truecolor(), style.bgcolor.get_truecolor()) >= 3.0
+
+
+def test_a_value_has_the_colours_that_it_has_in_the_transcript() -> None:
+    theme = THEMES[0]
+    colours = {**theme.variables, "success": theme.success or "", "background": theme.background or ""}
+    for name in ("heat+5", "heat-5", "heats5"):
+        drawn = DrawnStyles(colours).style(name)
+        assert drawn is not None
+        assert heat_style(name, colours).bgcolor == drawn.bgcolor
 
 
 def _contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:

@@ -122,9 +122,9 @@ def _definer(classes: tuple[type, ...], name: str) -> type | None:
     return next((cls for cls in classes if name in cls.__dict__), None)
 
 
-def module_summary(module: nn.Module) -> str:
-    """Return e.g. `Linear→ReLU→Linear 12,345 parameters (10 frozen)`: children, then counts."""
-    names = [class_name(child) for _, child in children_of(module)]
+def module_summary(module: nn.Module, *, children: bool = True) -> str:
+    """Return e.g. `Linear→ReLU→Linear 12,345 parameters (10 frozen)`: children unless not wanted, then counts."""
+    names = [class_name(child) for _, child in children_of(module)] if children else []
     joint = "→" if is_a(module, nn.Sequential) else ", "
     inside = joint.join(names[:4]) + ("…" if len(names) > 4 else "")
     counts = counts_of(module)

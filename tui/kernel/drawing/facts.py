@@ -16,7 +16,7 @@ from tui.kernel.summary import summarize
 from tui.kernel.tensor_stats import TensorStats, Unavailable
 from tui.kernel.variable_members import attribute
 from tui.kernel.variable_memory import storages_of
-from tui.kernel.variables import _grad_state as grad_state
+from tui.kernel.variables import grad_state
 from tui.protocol.values import TensorFacts
 
 V = TypeVar("V")
@@ -109,18 +109,10 @@ def _size_bytes(tensor: Tensor) -> int | None:
     """Return what the elements take; of a sparse tensor, what it stores, its indices included."""
     if torch_private.is_lazy(tensor) or str(attribute(tensor, "device")).startswith("meta"):
         return None
-    layout = attribute(tensor, "layout")
-    if layout is torch.sparse_coo:
-        return _bytes_of(Tensor._indices(tensor), Tensor._values(tensor))
-    if layout in (torch.sparse_csr, torch.sparse_bsr):
-        return _bytes_of(Tensor.crow_indices(tensor), Tensor.col_indices(tensor), Tensor.values(tensor))
-    if layout in (torch.sparse_csc, torch.sparse_bsc):
-        return _bytes_of(Tensor.ccol_indices(tensor), Tensor.row_indices(tensor), Tensor.values(tensor))
+    parts = torch_private.sparse_parts(tensor)
+    if parts:
+        return sum(part.numel() * part.element_size() for part in parts)
     return elements_of(tensor) * Tensor.element_size(tensor)
-
-
-def _bytes_of(*parts: Tensor) -> int:
-    return sum(part.numel() * part.element_size() for part in parts)
 
 
 def _storage_bytes(tensor: Tensor) -> int | None:
@@ -132,7 +124,7 @@ def _is_view(tensor: Tensor, storage_bytes: int | None) -> bool:
     """Return whether torch knows it as a view; in inference mode it keeps no book, but the storage is larger."""
     if _is_nested(tensor) or torch_private.dispatches_in_python(tensor):
         return False
-    if Tensor._is_view(tensor):
+    if torch_private.is_view(tensor):
         return True
     own = elements_of(tensor) * Tensor.element_size(tensor)
     inference = Tensor.is_inference(tensor) and attribute(tensor, "layout") is torch.strided
@@ -141,7 +133,5 @@ def _is_view(tensor: Tensor, storage_bytes: int | None) -> bool:
 
 def _names(tensor: Tensor) -> tuple[str, ...]:
     """Return the names of the dimensions, nothing where none has one."""
-    names = attribute(tensor, "names")
-    if not isinstance(names, tuple) or not any(names):
-        return ()
-    return tuple("" if name is None else str(name) for name in names)
+    names = torch_private.dimension_names(tensor)
+    return tuple("" if name is None else str(name) for name in names) if any(names) else ()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tui.kernel import torch_private
 from tui.kernel.safe_objects import class_name
-from tui.kernel.tensor_blocks import NoValuesError
+from tui.kernel.tensor_blocks import NoValuesError, refuse_freed
 from tui.kernel.variable_members import attribute
 
 DENSE_LIMIT: Final = 1_000_000
@@ -53,12 +53,11 @@ def plain_values(tensor: Tensor) -> Tensor:
     dtype = str(tensor.dtype).removeprefix("torch.")
     if _NO_NUMBERS.match(dtype):
         raise NoValuesError(f"no numbers in {dtype}")
-    plain = _without_names(tensor)
+    plain = torch_private.without_names(tensor)
     if plain.layout is torch.strided:
+        refuse_freed(plain)
         return plain
-    if plain.layout is torch._mkldnn:  # type: ignore[attr-defined]
-        return plain.to_dense()
-    if plain.numel() > DENSE_LIMIT:
+    if not torch_private.is_mkldnn(plain) and plain.numel() > DENSE_LIMIT:
         raise NoValuesError("sparse, too large to lay out densely")
     return plain.to_dense()
 
@@ -74,23 +73,13 @@ def nested_parts(tensor: Tensor, most: int) -> list[Tensor]:
     if attribute(tensor, "layout") is not torch.jagged:
         return [Tensor.detach(Tensor.select(tensor, 0, i)) for i in range(min(most, Tensor.size(tensor, 0)))]
     values = torch_private.stored_values(tensor)
-    offsets, lengths, ragged_dim = (
-        object.__getattribute__(tensor, name) for name in ("_offsets", "_lengths", "_ragged_idx")
-    )
+    offsets, lengths, ragged_dim = torch_private.jagged_parts(tensor)
     if torch_private.dispatches_in_python(values) or offsets.device.type == "meta":
         raise NoValuesError(f"values are behind {class_name(values)}")
     if lengths is not None or ragged_dim != 1:
         raise NoValuesError("jagged with holes, or along another dimension than the second")
     ends = offsets[: most + 1].tolist()
     return [values.detach()[begin:end] for begin, end in pairwise(ends)]
-
-
-def _without_names(tensor: Tensor) -> Tensor:
-    """Return the tensor with its dimensions unnamed; torch 2.13 knows no names any more."""
-    rename = getattr(Tensor, "rename", None)
-    named = rename is not None and any(getattr(Tensor, "names").__get__(tensor))  # noqa: B009 - not in every torch
-    unnamed: Tensor = rename(tensor, None) if rename is not None and named else tensor
-    return unnamed
 
 
 def refuse_valueless(tensor: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from tui.kernel import torch_private
 from tui.kernel.drawing.plain_values import DENSE_LIMIT
 from tui.kernel.tensor_blocks import NoValuesError
 
@@ -37,7 +38,7 @@ def sparse_block_means(tensor: Tensor, most: tuple[int, int]) -> tuple[Tensor, t
         plain = plain.to_sparse_coo()
     if plain.layout is not torch.sparse_coo or plain.dim() > 2 or plain.dense_dim():
         raise NoValuesError("sparse, too large to lay out densely")
-    indices, values = plain._indices(), plain._values()
+    indices, values = torch_private.sparse_parts(plain)
     if values.numel() > _STORED_LIMIT:
         raise NoValuesError("sparse, too many stored values to draw")
     shape = (1, *plain.shape)[-2:]

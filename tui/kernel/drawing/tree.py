@@ -5,6 +5,7 @@ Runs none of the user's code: see NOTE [Foreign objects] in `safe_objects`. What
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +19,15 @@ from tui.kernel import torch_private
 from tui.kernel.drawing.arrays import array_facts, as_tensor, is_array
 from tui.kernel.drawing.facts import tensor_facts
 from tui.kernel.drawing.members import PLAIN, Members, members_of
-from tui.kernel.drawing.plain_values import plain_class
+from tui.kernel.drawing.plain_values import plain_class, plain_values
 from tui.kernel.module_walk import children_of, elements_of
 from tui.kernel.modules import module_summary, settings_of
 from tui.kernel.safe_objects import class_name, instance_attributes, is_a
+from tui.kernel.summary import number
+from tui.kernel.tensor_blocks import NoValuesError
 from tui.kernel.tensor_stats import TensorStats, Unavailable, batch_stats, words_of
 from tui.kernel.variable_kinds import kind_of, summary_of
+from tui.kernel.variable_members import attribute
 from tui.kernel.variables import BUDGET_S
 from tui.protocol.messages import Variable
 from tui.protocol.values import TensorFacts, TreeRow
@@ -38,6 +42,8 @@ _COUNTED: Final = 5_000
 """Rows up to which those that have no room are opened to be counted."""
 _COPIED: Final = 100_000
 """Elements of an array up to which it is copied for its statistics, where its memory cannot be shared."""
+FEW: Final = 8
+"""Values up to which a vector's are shown in place of their statistics."""
 _LISTS: Final = (nn.ParameterList, nn.ParameterDict)
 """Modules whose own settings are a list of what is in them, which the tree shows."""
 
@@ -198,7 +204,7 @@ def _row(entry: _Entry, read: Mapping[int, _Read]) -> TreeRow:
             summary = RECURSION
         else:
             facts = _facts(value, read)
-            summary = _summary(entry) if facts is None else tensor_line(facts)
+            summary = _summary(entry) if facts is None else tensor_line(facts, few_values(*read[id(value)]))
             if entry.first is not None:
                 summary = f"same as {entry.first.path()}  {summary}"
     except Exception as error:  # noqa: BLE001 - one odd object must not cost the user the tree
@@ -213,12 +219,41 @@ def _facts(value: object, read: Mapping[int, _Read]) -> TensorFacts | None:
     return array_facts(value, tensor, stats) if is_array(value) else tensor_facts(tensor, stats)
 
 
-def tensor_line(facts: TensorFacts) -> str:
-    """Return shape, dtype, device unless it is the CPU, and statistics on one line."""
+def tensor_line(facts: TensorFacts, values: str = "") -> str:
+    """Return shape, dtype, device unless it is the CPU, and on one line the values or their statistics."""
     sizes = ["?" if size < 0 else str(size) for size in facts.shape]
     shape = f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
     device = "" if facts.device == "cpu" else facts.device
-    return " ".join(filter(None, (shape, facts.dtype, device, facts.statistics)))
+    return " ".join(filter(None, (shape, facts.dtype, device, values or facts.statistics)))
+
+
+def few_values(tensor: Tensor, stats: TensorStats | Unavailable) -> str:
+    """Return the values of a small vector or matrix, ``[[0.5 2.0]]``, which say more than statistics.
+
+    Empty for any other tensor, for one that is not on the CPU (it would have to be waited for), where there was no
+    time for statistics, and where a value is not finite: of that the statistics shout.
+    """
+    small = 1 <= Tensor.dim(tensor) <= 2 and 1 < elements_of(tensor) <= FEW
+    if isinstance(stats, Unavailable) or not small or str(attribute(tensor, "device")) != "cpu":
+        return ""
+    try:
+        values: list[object] = plain_values(plain_class(tensor)).tolist()
+    except (NoValuesError, RuntimeError, NotImplementedError, TypeError):
+        return ""
+    return _written(values)
+
+
+def _written(values: Sequence[object]) -> str:
+    """Return numbers in brackets, and rows of them; empty where one is not finite."""
+    texts = []
+    for value in values:
+        if isinstance(value, list):
+            texts.append(_written(value))
+        elif isinstance(value, int | float) and math.isfinite(value):
+            texts.append(str(value) if isinstance(value, int) else number(value))
+        else:
+            return ""
+    return f"[{' '.join(texts)}]" if all(texts) else ""
 
 
 def _summary(entry: _Entry) -> str:
@@ -228,7 +263,7 @@ def _summary(entry: _Entry) -> str:
         settings = "" if not entry.depth or is_a(value, _LISTS) else settings_of(value)
         if settings or (entry.first is None and not entry.total and _is_bare(value)):
             return settings
-        return module_summary(value)
+        return module_summary(value, children=not entry.parts)
     total = entry.total if entry.first is None else entry.first.total
     if total:
         shown = f", the first {len(entry.parts):,} shown" if 0 < len(entry.parts) < total else ""

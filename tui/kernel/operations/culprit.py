@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tui.kernel.module_walk import walk
 from tui.kernel.operations import paths
+from tui.kernel.operations.callees import see_callee
 from tui.kernel.operations.ledger import Record, Site, SiteKind
 from tui.kernel.operations.operation import OPERAND_WIDTH, OPERATORS, Argument, Operation, operation_of, typed
 from tui.kernel.operations.seen import ModuleSeen, Seen, see, see_module, see_tensor
@@ -257,7 +258,7 @@ def _completed(record: Record | None, node: ast.AST, frame: FrameType) -> Record
     if isinstance(node, ast.Call):
         callee = paths.read(node.func, *namespaces)
         if callee is not paths.MISSING:
-            made.callee = see_module(callee) if is_a(callee, nn.Module) else callee
+            made.callee = see_callee(callee)
     return made
 
 

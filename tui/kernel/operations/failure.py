@@ -13,7 +13,9 @@ from tui.kernel.operations import (
     failure_layers,
     failure_products,
     failure_shapes,
+    failure_targets,
     failure_types,
+    failure_values,
 )
 from tui.kernel.operations.culprit import Culprit, Frames, culprit_of
 from tui.kernel.operations.fault import Fault, Rule, Told, first_sentence
@@ -30,8 +32,10 @@ _RULES: Final[tuple[Rule, ...]] = (
     *failure_layers.RULES,  # first: a layer says more than the product inside it
     *failure_products.RULES,
     *failure_shapes.RULES,
+    *failure_values.RULES,
     *failure_indexing.RULES,
     *failure_devices.RULES,
+    *failure_targets.RULES,
     *failure_types.RULES,
     *failure_autograd.RULES,
 )
@@ -51,8 +55,7 @@ def failure_of(error: BaseException, frames: Frames, records: Sequence[Record] =
     if not is_a(error, _ERRORS) or is_a(error, _NEVER):
         return None
     culprit = culprit_of(error, frames, records)
-    # the message of torch's own errors; a class of the user's may have a __str__ that does anything
-    fault = Fault(BaseException.__str__(error), class_name(error), culprit)
+    fault = Fault(_message(error), class_name(error), culprit)
     told = _told(fault)
     if told is None or (culprit is None and not told.sure):
         return None
@@ -64,6 +67,13 @@ def failure_of(error: BaseException, frames: Frames, records: Sequence[Record] =
         operands=tuple(told.operands if told.operands is not None else _operands(culprit))[:_OPERANDS],
         cures=tuple(dict.fromkeys(cure for cure in told.cures if cure)),
     )
+
+
+def _message(error: BaseException) -> str:
+    """Return the message of an error as torch raises it; empty where to tell it would run code of the user's."""
+    given: tuple[object, ...] = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    message = given[0] if len(given) == 1 else ""
+    return message if type(message) is str else ""
 
 
 def _told(fault: Fault) -> Told | None:
@@ -107,5 +117,7 @@ def _operands(culprit: Culprit | None) -> list[Operand]:
         numbers if culprit.op.kind in ("binary", "compare", "augmented") else []
     )
     order = {id(argument.node): place for place, argument in enumerate(culprit.op.arguments)}
+    if not culprit.op.tensors:
+        return []  # a number alone tells nothing
     known.sort(key=lambda argument: order.get(id(argument.node), 0))
     return [operand(argument) for argument in known]

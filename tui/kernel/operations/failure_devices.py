@@ -62,6 +62,19 @@ def no_cuda(fault: Fault, found: re.Match[str]) -> Told | None:
     )
 
 
+def no_accelerator(fault: Fault, found: re.Match[str]) -> Told | None:
+    """Explain a device of a kind that this machine or this torch does not have."""
+    kind = found[1] if found.re.groups else ""
+    words = (
+        f"This torch has no {kind} device here." if kind else "There is no accelerator here, only the CPU."
+    )
+    return Told(
+        words,
+        ['device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"'],
+        sure=True,
+    )
+
+
 def bad_device(fault: Fault, found: re.Match[str]) -> Told | None:
     """Explain a device that there is not."""
     return Told(f"“{found[1]}” is no device: those are cpu, cuda, cuda:0, mps and their like.", sure=True)
@@ -107,6 +120,8 @@ RULES: Final[tuple[Rule, ...]] = (
     (r"Expected all tensors to be on the same device", devices),
     (rf"Tensor on device {_DEVICE} is not on the expected device {_DEVICE}", devices),
     (r"Torch not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available", no_cuda),
+    (r"Cannot access accelerator device when none is available", no_accelerator),
+    (r"^Could not run '[^']+' with arguments from the '(MPS|CUDA|XPU|HPU|XLA|MTIA)' backend", no_accelerator),
     (r"(?:device type at start of device string: |Invalid device string: ')([^\s']+)", bad_device),
     (r"device-side assert", device_assert),
     (r"CUDA out of memory", out_of_memory),

@@ -214,6 +214,7 @@ def unit_interval(fault: Fault, found: re.Match[str]) -> Told | None:
     ):
         x, y = (code(a) for a in op.arguments[:2])
         cures = [tidy(f"F.binary_cross_entropy_with_logits({x}, {y})"), called(op, f"{x}.sigmoid()", y)]
+    cures = cures or ["nn.BCEWithLogitsLoss()  # takes raw scores"]
     return Told(
         "It takes probabilities, between 0 and 1; raw scores belong into the loss with logits.", cures
     )

@@ -8,7 +8,8 @@ from typing import Final
 from tui.kernel.operations.fault import Fault, Rule, Told, called, code, named
 from tui.kernel.operations.operation import Argument, Operation, names
 from tui.kernel.operations.rules_elementwise import broadcast
-from tui.kernel.operations.words import shape_of, shape_text
+from tui.kernel.operations.words import operand, shape_of, shape_text
+from tui.protocol.operations import Operand
 
 _OFFSETS: Final = {"addmm": 1, "baddbmm": 1, "addmv": 1}
 PRODUCTS: Final = names("matmul mm bmm mv dot inner vdot linear addmm baddbmm addmv")
@@ -74,7 +75,21 @@ def matmul(fault: Fault, found: re.Match[str]) -> Told | None:
     else:
         wants = {"mm": 2, "bmm": 3, "dot": 1, "vdot": 1}.get(op.name)
         words = f"{op.symbol} takes tensors of {wants} dimensions alone, not {named(a)} and {named(b)}; @ takes any."
-    return Told(words, _product_cures(op, a, b, left, right))
+    return Told(words, _product_cures(op, a, b, left, right), _meeting(a, b, left, right))
+
+
+def _meeting(a: Argument, b: Argument, left: Shape, right: Shape) -> list[Operand] | None:
+    """Return the operands with the two dimensions marked that meet and differ; None where those are not the fault."""
+    first, second = len(left) - 1, max(len(right) - 2, 0)
+    if left[first] == right[second]:
+        return None
+    return [marked(a, first), marked(b, second)]
+
+
+def marked(argument: Argument, place: int) -> Operand:
+    """Return an operand with one dimension marked as one that met another."""
+    shape = shape_of(argument.seen) or ()
+    return operand(argument, ["met" if dim == place else "" for dim in range(len(shape))])
 
 
 def _product_cures(op: Operation, a: Argument, b: Argument, left: Shape, right: Shape) -> list[str]:

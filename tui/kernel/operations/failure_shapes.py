@@ -9,7 +9,7 @@ from itertools import permutations
 from math import isqrt
 from typing import Final
 
-from tui.kernel.operations.failure_products import PRODUCTS, Shape, matmul, turned
+from tui.kernel.operations.failure_products import PRODUCTS, Shape, marked, matmul, turned
 from tui.kernel.operations.fault import Fault, Rule, Told, called, code, named, out_of_place
 from tui.kernel.operations.operation import Argument, Operation
 from tui.kernel.operations.rules_elementwise import broadcast
@@ -32,7 +32,17 @@ def size_of_tensor(fault: Fault, found: re.Match[str]) -> Told | None:
         )
     a, b = _worst(shaped)
     left, right = _shape(a), _shape(b)
-    return Told(_mismatch(a, b, left, right), _broadcast_cures(op, a, b, left, right))
+    place = _clash(left, right)
+    both = (
+        [marked(a, len(left) - place), marked(b, len(right) - place)] if place and len(shaped) == 2 else None
+    )
+    return Told(_mismatch(a, b, left, right), _broadcast_cures(op, a, b, left, right), both)
+
+
+def _clash(left: Shape, right: Shape) -> int:
+    """Return which dimension from the right differs and cannot be stretched; 0 where none does."""
+    pairs = enumerate(zip(reversed(left), reversed(right), strict=False), start=1)
+    return next((place for place, (one, other) in pairs if one != other and 1 not in (one, other)), 0)
 
 
 def _worst(shaped: Sequence[Argument]) -> tuple[Argument, Argument]:
@@ -48,14 +58,14 @@ def _shape(argument: Argument) -> Shape:
 
 
 def _mismatch(a: Argument, b: Argument, left: Shape, right: Shape) -> str:
-    for place in range(1, min(len(left), len(right)) + 1):
-        if left[-place] != right[-place] and 1 not in (left[-place], right[-place]):
-            return (
-                f"Shapes are matched from the right. Dimension {len(left) - place} of {named(a)} is {left[-place]},"
-                f" dimension {len(right) - place} of {named(b)} is {right[-place]}: they must be equal, or one"
-                " of them 1."
-            )
-    return f"{named(a)} and {named(b)} do not fit."
+    place = _clash(left, right)
+    if not place:
+        return f"{named(a)} and {named(b)} do not fit."
+    return (
+        f"Shapes are matched from the right. Dimension {len(left) - place} of {named(a)} is {left[-place]},"
+        f" dimension {len(right) - place} of {named(b)} is {right[-place]}: they must be equal, or one"
+        " of them 1."
+    )
 
 
 def _broadcast_cures(op: Operation, a: Argument, b: Argument, left: Shape, right: Shape) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from tui.kernel.operations.fault import Fault, Rule, Told, called, code, named, out_of_place, typed_name
+from tui.kernel.operations.fault import Fault, Rule, Told, called, code, out_of_place, typed_name
 from tui.kernel.operations.operation import Operation
 from tui.kernel.operations.promotion import kind_of
 from tui.kernel.operations.seen import ArraySeen, TensorSeen, short
@@ -127,49 +127,6 @@ def not_implemented(fault: Fault, found: re.Match[str]) -> Told | None:
     elif given.tensor is not None and kind_of(given.tensor.dtype) < 2 and code(given):
         cures = [called(op, f"{code(given)}.float()")]
     return Told(words, cures)
-
-
-def class_target(fault: Fault, found: re.Match[str]) -> Told | None:
-    """Explain class ids that are no int64."""
-    got = dtype_word(found.groups()[-1]) if found.groups() else ""
-    op = fault.op
-    target = op.argument(1, "target") if op is not None else None
-    name = target.text if target is not None else "the target"
-    words = f"The loss takes class ids as int64{f', and {name} is {got}' if got else ''}."
-    cures = []
-    if op is not None and target is not None and code(target) and len(op.arguments) > 1:
-        cures = [called(op, code(op.arguments[0]), f"{code(target)}.long()")]
-    return Told(words, cures)
-
-
-def probabilities(fault: Fault, found: re.Match[str]) -> Told | None:
-    """Explain a target of the shape of the scores that is no float."""
-    op = fault.op
-    target = op.argument(1, "target") if op is not None else None
-    name = named(target) if target is not None else "The target"
-    words = f"{name} has the shape of the scores, so it is taken as probabilities of classes, and these are floats."
-    cures = []
-    if op is not None and target is not None and code(target) and len(op.arguments) > 1:
-        cures = [called(op, code(op.arguments[0]), f"{code(target)}.float()")]
-    return Told(words, [*cures, "ids of classes have one dimension less"])
-
-
-def index_table(fault: Fault, found: re.Match[str]) -> Told | None:
-    """Explain an embedding of floats."""
-    op = fault.op
-    cures = []
-    if op is not None and op.arguments and code(op.arguments[0]):
-        cures = [called(op, f"{code(op.arguments[0])}.long()")]
-    return Told(f"An embedding is indexed by integers, and got {found[1].removeprefix('torch.')}.", cures)
-
-
-def one_hot(fault: Fault, found: re.Match[str]) -> Told | None:
-    """Explain one_hot of what is no int64."""
-    given, op = fault.first, fault.op
-    cures = (
-        [called(op, f"{code(given)}.long()")] if given is not None and op is not None and code(given) else []
-    )
-    return Told("one_hot takes class ids as int64.", cures)
 
 
 def bool_minus(fault: Fault, found: re.Match[str]) -> Told | None:
@@ -296,16 +253,11 @@ RULES: Final[tuple[Rule, ...]] = (
     (r"expected m1 and m2 to have the same dtype, but got: ([\w: ]+) != ([\w: ]+)", same_dtype),
     (r"must have the same dtype, but got ([\w:]+) and ([\w:]+)", same_dtype),
     (r"dot : expected both vectors to have same dtype, but found ([\w:]+) and ([\w:]+)", same_dtype),
-    (r"expected target dtype to be Long or Byte, but got (\w+)", class_target),
-    (r"expected scalar type Long but found (\w+)", class_target),
-    (r"Expected floating point type for target with class probabilities, got (\w+)", probabilities),
     (r"Input type \(([\w.]+)\) and (?:weight|bias) type \(([\w.]+)\) should be the same", same_dtype),
     (r"expected scalar type ([\w:]+) but found ([\w:]+)", same_dtype),
     (r"result type ([\w ]+) can't be cast to the desired output type ([\w ]+)", result_type),
     (r"^(\w+)\(\): could not infer output dtype\..*Got: (\w+)", reduction_dtype),
     (r"\"(\w+)\" not implemented for '(\w+)'", not_implemented),
-    (r"have one of the following scalar types: Long, Int; but got ([\w.]+)", index_table),
-    (r"one_hot is only applicable to index tensor", one_hot),
     (r"(?:Subtraction|Negation), the `-` operator,", bool_minus),
     (r"Concatenation operation is not implemented for NumPy arrays", array_operand),
     (r"(\w+)\(\): argument '(\w+)' \(position (\d+)\) must be Tensor, not ([\w.]+)", argument_kind),

@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from torch import nn
-
 from tui.kernel.operations import paths
-from tui.kernel.operations.seen import ModuleSeen, Seen, TensorSeen, see, see_module
-from tui.kernel.safe_objects import is_a
+from tui.kernel.operations.callees import Callee, see_callee
+from tui.kernel.operations.seen import ModuleSeen, Seen, TensorSeen, see
 
 LIMIT: Final = 64
 """Operations of one statement that are kept, the last ones."""
@@ -41,8 +39,8 @@ class Record:
     """By slot: ``left``, ``receiver``, ``0`` for a positional argument, ``dim=`` for a keyword, ``*2`` starred."""
     result: Seen | None = None
     """None: it did not end, so it failed or something inside it did."""
-    callee: object = None
-    """Of a call: the module called, as it was; or a function, of torch or any other."""
+    callee: Callee = None
+    """Of a call: what was called."""
 
 
 class Ledger:
@@ -80,6 +78,11 @@ class Ledger:
         """Return a statement of the cell as it was parsed."""
         return self._nodes.get(number)
 
+    @property
+    def namespace(self) -> Mapping[str, object]:
+        """The names of the cell."""
+        return self._namespace
+
     def token(self, site: Site, slot: str) -> int:
         """Return the number under which the cell's code will note a value."""
         self._slots.append((site, slot))
@@ -116,8 +119,8 @@ class Ledger:
         self._done.append(record)
         self._ended += 1
 
-    def callee_of(self, record: Record) -> object:
-        """Return what a call called, where that can be read: a description of a module, or a function."""
+    def callee_of(self, record: Record) -> Callee:
+        """Return what a call called, where that can be read."""
         call = record.site.node
         if not isinstance(call, ast.Call):
             return None
@@ -125,9 +128,7 @@ class Ledger:
             if known.site.node is call.func:  # nn.Linear(2, 3)(x)
                 return known.result if isinstance(known.result, ModuleSeen) else None
         found = paths.read(call.func, self._namespace)
-        if found is paths.MISSING:
-            return None
-        return see_module(found) if is_a(found, nn.Module) else found
+        return None if found is paths.MISSING else see_callee(found)
 
     def _note_target(self, record: Record) -> None:
         target = getattr(record.site.node, "target", None)

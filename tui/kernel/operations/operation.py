@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from tui.kernel.operations.ledger import Record, SiteKind
 from tui.kernel.operations.seen import (
@@ -53,7 +47,6 @@ OPERATORS: Final[Mapping[type[ast.AST], tuple[str, str]]] = {
     ast.UAdd: ("positive", "+"),
     ast.Invert: ("bitwise_not", "~"),
 }
-_LIBRARIES: Final[tuple[types.ModuleType, ...]] = (torch, F, torch.linalg, torch.special, torch.fft)
 _SENTINEL: Final = object()
 
 
@@ -209,7 +202,9 @@ def operation_of(record: Record) -> Operation:
         target = node.targets[0]
         parts = [_argument(record, "receiver", target.value), *_index(record, target.slice)]
         keywords = {"value": _argument(record, "right", node.value)}
-    is_torch = any(isinstance(part.seen, TensorSeen) for part in (*parts, *keywords.values()))
+    # storing a tensor in a dictionary is nothing of torch's
+    acting = parts[:1] if site.kind == "store" else parts
+    is_torch = any(isinstance(part.seen, TensorSeen) for part in acting)
     return Operation(
         site.kind, name, symbol, typed(node), tuple(parts), keywords, record.result, is_torch, node=node
     )
@@ -254,28 +249,8 @@ def _call(record: Record, node: ast.Call) -> Operation:
         arguments.insert(0, Argument(typed(func.value, OPERAND_WIDTH), receiver, func.value))
         is_torch = isinstance(receiver, TensorSeen)
     else:
-        known = torch_name(callee)
+        known = callee if isinstance(callee, str) else None
         is_torch, name = known is not None, known or name
     return Operation(
         "call", name, symbol, typed(node), tuple(arguments), keywords, record.result, is_torch, module, node
     )
-
-
-def torch_name(function: object) -> str | None:
-    """Return the name of a function or class of torch; None for any other object."""
-    if function is Tensor:
-        return "Tensor"
-    if type(function) not in (types.FunctionType, types.BuiltinFunctionType):
-        return None
-    name: str = function.__name__  # type: ignore[attr-defined]
-    for library in _LIBRARIES:
-        for candidate in (name, name.removeprefix("linalg_"), name.removeprefix("special_")):
-            if (
-                library.__dict__.get(candidate) is function
-                and builtins.__dict__.get(candidate) is not function
-            ):
-                return candidate
-    for candidate in ("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool2d"):
-        if F.__dict__.get(candidate) is function:  # made by a wrapper that lends it another name
-            return candidate
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -53,7 +54,9 @@ def _loss(before: torch.dtype, after: torch.dtype) -> str:
     if kind_of(before) == 3 and kind_of(after) < 3:
         return "a copy, the imaginary parts are lost"
     if kind_of(before) == kind_of(after) == 2 and torch.finfo(after).bits < torch.finfo(before).bits:
-        return "a copy, rounded to fewer digits"
+        most = torch.finfo(after).max
+        beyond = f", {most:,.0f} is the largest" if most < 1e6 else ""
+        return f"a copy, rounded to fewer digits{beyond}"
     if kind_of(before) == kind_of(after) == 1 and torch.iinfo(after).bits < torch.iinfo(before).bits:
         return "a copy, values that do not fit wrap around"
     if kind_of(before) == 1 and kind_of(after) == 2 and torch.iinfo(before).bits > 8:
@@ -144,11 +147,11 @@ def _inferred(seen: object, out: TensorSeen) -> str:
     """Return which dtype Python numbers were given."""
     kinds = _kinds(seen)
     if kinds == {int} and out.dtype is torch.int64:
-        return "whole numbers make int64; write 1. or dtype=torch.float32 for floating point"
+        return "whole numbers make int64; 1. would make float32"
     if {int, float} <= kinds and out.dtype.is_floating_point:
         return f"one number with a point makes all of them {out.dtype_name}"
     if float in kinds and out.dtype is torch.float32:
-        return "numbers with a point make float32, the default dtype (Python's own have 64 bits)"
+        return "numbers with a point make float32, of 32 bits; Python's own have 64"
     return ""
 
 
@@ -175,23 +178,28 @@ def filled(op: Operation) -> Step | None:
         given = [plain(argument.seen) for argument in op.arguments]
         if given and all(type(v) is int for v in given):
             return step(op, "other", f"whole numbers make int64; the end ({_end(op)}) is left out", inputs=[])
-        return (
-            step(op, "other", f"{out.dtype_name}; the end ({_end(op)}) is left out", inputs=[])
-            if given
-            else None
-        )
+        return step(op, "other", f"the end ({_end(op)}) is left out", inputs=[]) if given else None
+    if op.name == "empty" and out.device == "meta":
+        return step(op, "other", "on meta there are shapes, but no values", inputs=[])
     if op.name == "empty":
         return step(op, "other", "not filled: the values are whatever lay in memory", inputs=[])
     if op.name == "full" and out.dtype is not torch.float32:
-        return step(op, "other", f"{out.dtype_name}, after the value that it is filled with", inputs=[])
+        return step(op, "other", "the dtype of the value that it is filled with", inputs=[])
     if op.name in ("randint", "randperm"):
-        return step(op, "other", f"{out.dtype_name}; the upper end is left out", inputs=[])
+        return step(op, "other", "the upper end is left out", inputs=[])
     return None
 
 
 def _end(op: Operation) -> str:
     found = op.keywords.get("end") or op.arguments[0 if len(op.arguments) == 1 else 1]
     return ast.unparse(found.node)
+
+
+def seed(op: Operation) -> Step | None:
+    """Explain manual_seed."""
+    told = "random numbers from here on are the same each time this seed is set; what draws in between shifts them"
+    made = step(op, "other", told, inputs=[])
+    return replace(made, output=replace(made.output, text="generator"))
 
 
 def to_python(op: Operation) -> Step | None:
@@ -207,7 +215,8 @@ def to_python(op: Operation) -> Step | None:
         return step(
             op, "convert", f"the one value as a Python {kind}, outside of Autograd{wait}", inputs=inputs
         )
-    return step(op, "convert", "a copy as Python numbers" + (" in lists" if shape else ""), inputs=inputs)
+    made = step(op, "convert", "a copy as Python numbers" + (" in lists" if shape else ""), inputs=inputs)
+    return replace(made, output=replace(made.output, text="list")) if shape else made
 
 
 _DTYPES: Final = names(
@@ -219,6 +228,7 @@ RULES: Final[Rules] = {
     "numpy": to_numpy,
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "asarray", "Tensor"), from_data),
     **dict.fromkeys(("item", "tolist"), to_python),
+    "manual_seed": seed,
     **dict.fromkeys(
         names(
             "zeros ones rand randn empty full arange linspace logspace eye randint randperm normal ",

@@ -45,8 +45,21 @@ def binary(op: Operation) -> Step | None:
     if out is None or not shapes:
         return None
     inputs = [_operand(argument, out) for argument in operands]
-    notes = stretches(operands, out) + trap(op, operands) + promotion(op, _values(op, operands))
+    notes = (
+        stretches(operands, out)
+        + trap(op, operands)
+        + promotion(op, _values(op, operands))
+        + _no_product(op, shapes)
+    )
     return step(op, "elementwise", *notes, inputs=inputs, aligned=len({*shapes, out}) > 1)
+
+
+def _no_product(op: Operation, shapes: Sequence[Sequence[int]]) -> list[str]:
+    """Return a hint where a matrix product may have been meant: two square matrices."""
+    square = len(shapes) == 2 and tuple(shapes[0]) == tuple(shapes[1]) and len(shapes[0]) >= 2
+    if op.symbol == "*" and square and shapes[0][-1] == shapes[0][-2] > 1:
+        return ["value by value; @ is the matrix product"]
+    return []
 
 
 def _values(op: Operation, operands: Sequence[Argument]) -> Sequence[Argument]:

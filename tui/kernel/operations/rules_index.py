@@ -154,7 +154,7 @@ def setitem(op: Operation) -> Step | None:
     inputs = [operand(given)]
     if value is not None and (value.tensor is not None or isinstance(value.seen, PlainSeen)):
         inputs.append(operand(value))
-    notes = [f"written into {given.text} in place: every view of it sees the change"]
+    notes = [f"written into {given.text} in place"]
     source = value.tensor if value is not None else None
     if source is not None and source.dtype is not given.tensor.dtype:
         notes.append(

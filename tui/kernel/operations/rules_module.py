@@ -14,11 +14,23 @@ def module(op: Operation) -> Step | None:
     """Explain a module of which nothing more is known: what went in and what came out."""
     notes = []
     if isinstance(op.result, SequenceSeen):
-        shapes = [shape_text(s) for item in op.result.items if (s := shape_of(item)) is not None]
-        notes.append(f"returns a tuple; its tensors: {', '.join(shapes)}" if shapes else "")
+        shapes = _shapes(op.result)
+        notes.append(f"returns a tuple: {shapes}" if "(" in shapes else "")
     if op.module is not None and not op.module.is_torch:
         notes.append(f"{op.module.type_name}: what its forward returned")
     return step(op, "module", *notes)
+
+
+def _shapes(seen: SequenceSeen) -> str:
+    """Return the shapes of what a tuple holds, those of a tuple in it in brackets."""
+    texts = []
+    for item in seen.items:
+        shape = shape_of(item)
+        if shape is not None:
+            texts.append(shape_text(shape))
+        elif isinstance(item, SequenceSeen):
+            texts.append(f"[{_shapes(item)}]")
+    return ", ".join(texts)
 
 
 def convolution(op: Operation) -> Step | None:

@@ -25,16 +25,18 @@ _VERBS: Final = {
     "argmin": "searched for the place of its smallest value",
     "all": "joined by and",
     "any": "joined by or",
-    "std": "measured by its standard deviation",
-    "var": "measured by its variance",
-    "norm": "measured by its norm",
-    "vector_norm": "measured by its norm",
-    "logsumexp": "joined by log-sum-exp",
-    "median": "searched for its median",
-    "nanmedian": "searched for its median",
-    "mode": "searched for its most frequent value",
-    "count_nonzero": "counted where it is not 0",
-    "quantile": "searched for a quantile",
+}
+_NOUNS: Final = {
+    "std": "the standard deviation",
+    "var": "the variance",
+    "norm": "the norm",
+    "vector_norm": "the norm",
+    "logsumexp": "the log of the sum of the exponentials",
+    "median": "the median",
+    "nanmedian": "the median, NaN left out,",
+    "mode": "the most frequent value",
+    "count_nonzero": "how many are not 0",
+    "quantile": "the quantile",
 }
 _SECOND: Final = frozenset({"norm", "vector_norm", "quantile"})
 _ALONG: Final = {
@@ -80,6 +82,13 @@ def reduce(op: Operation) -> Step | None:
 
 
 def _told(op: Operation, shape: Sequence[int], gone: Sequence[int], *, everything: bool, keeps: bool) -> str:
+    noun = _NOUNS.get(op.name, "")
+    if noun and everything and not keeps:
+        return f"{noun} of all {elements(shape):,} values: no dimension is left"
+    if noun:
+        sizes = listed([f"dimension {dim} ({shape[dim]})" for dim in gone if dim < len(shape)])
+        stays = "stays with size 1 (keepdim)" if keeps else "vanished"
+        return f"{noun} along {sizes}, which {stays if len(gone) == 1 else stays.replace('stays', 'stay')}"
     verb = _VERBS[op.name]
     if everything and not keeps:
         return f"all {elements(shape):,} values were {verb.replace('its', 'their')}: no dimension is left"
@@ -160,7 +169,7 @@ def topk(op: Operation) -> Step | None:
 
 
 RULES: Final[Rules] = {
-    **dict.fromkeys(_VERBS, reduce),
+    **dict.fromkeys([*_VERBS, *_NOUNS], reduce),
     **dict.fromkeys(_ALONG, along),
     "topk": topk,
 }

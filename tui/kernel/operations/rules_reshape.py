@@ -16,8 +16,11 @@ def reshape(op: Operation) -> Step | None:
     given, shape, out = _shapes(op)
     if given is None or shape is None or out is None:
         return step(op, "reshape")
-    order = f"the same {plural(elements(shape), 'value')} in the same order, {shape_text(shape)} → {shape_text(out)}"
-    notes = (order, _inferred(op, shape, out), _copied(op, given))
+    inferred = _inferred(op, shape, out)
+    order = (
+        f"the same {plural(elements(shape), 'value')} in the same order{'; ' if inferred else ''}{inferred}"
+    )
+    notes = (order, _copied(op, given))
     return step(op, "reshape", *notes, inputs=_inputs(op, _merged(shape, out)))
 
 

@@ -7,7 +7,7 @@ NOTE [Foreign objects] in `safe_objects`.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -112,6 +112,11 @@ _PLAIN: Final = (
     slice,
 )
 
+_LAYOUT, _DTYPE, _DEVICE, _IS_NESTED, _REQUIRES_GRAD, _IS_LEAF = (
+    getattr(Tensor, name).__get__
+    for name in ("layout", "dtype", "device", "is_nested", "requires_grad", "is_leaf")
+)
+
 
 def short(dtype: torch.dtype) -> str:
     """Return the dtype's name without the module."""
@@ -186,32 +191,24 @@ def see_module(module: nn.Module) -> ModuleSeen:
 
 
 def see_tensor(tensor: Tensor) -> TensorSeen:
-    """Describe a tensor of any kind."""
+    """Describe a tensor of any kind, by the getters of torch's own class: a subclass may have others."""
     with torch_private.without_overrides():
-        seen = TensorSeen(
+        layout: torch.layout = _LAYOUT(tensor)
+        hidden = torch_private.dispatches_in_python(tensor) or torch_private.is_lazy(tensor)
+        known = not (hidden or _IS_NESTED(tensor))
+        strided = known and layout is torch.strided
+        return TensorSeen(
             identity=id(tensor),
             type_name=class_name(tensor),
-            shape=None,
-            dtype=tensor.dtype,
-            device=str(tensor.device),
-            layout=str(tensor.layout).removeprefix("torch."),
-            strides=None,
-            contiguous=True,
-            storage=0,
-            address=0,
+            shape=tuple(Tensor.size(tensor)) if known else None,
+            dtype=_DTYPE(tensor),
+            device=str(_DEVICE(tensor)),
+            layout=str(layout).removeprefix("torch."),
+            strides=Tensor.stride(tensor) if strided else None,
+            contiguous=Tensor.is_contiguous(tensor) if strided else True,
+            storage=torch_private.storage_address(tensor) if strided else 0,
+            address=torch_private.address_of(tensor) if strided else 0,
             version=torch_private.version_of(tensor),
-            requires_grad=tensor.requires_grad,
-            is_leaf=tensor.is_leaf,
-        )
-        if torch_private.dispatches_in_python(tensor) or torch_private.is_lazy(tensor) or tensor.is_nested:
-            return seen
-        seen = replace(seen, shape=tuple(Tensor.size(tensor)))
-        if tensor.layout is not torch.strided:
-            return seen
-        return replace(
-            seen,
-            strides=tuple(Tensor.stride(tensor)),
-            contiguous=Tensor.is_contiguous(tensor),
-            storage=Tensor.untyped_storage(tensor).data_ptr(),
-            address=Tensor.data_ptr(tensor),
+            requires_grad=_REQUIRES_GRAD(tensor),
+            is_leaf=_IS_LEAF(tensor),
         )

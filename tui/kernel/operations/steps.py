@@ -19,6 +19,7 @@ from tui.kernel.operations import (
 from tui.kernel.operations.ledger import Ledger, Record
 from tui.kernel.operations.operation import Operation, names, operation_of, typed
 from tui.kernel.operations.seen import ArraySeen, ModuleSeen, SequenceSeen, TensorSeen
+from tui.kernel.operations.sharing import with_sharers
 from tui.kernel.operations.words import Rule, Rules, operand, shape_text, step
 from tui.kernel.safe_objects import cut
 from tui.protocol.operations import Explanation, Operand, Step, Storage
@@ -60,13 +61,17 @@ def explanation_of(ledger: Ledger) -> Explanation | None:
     told: dict[int, list[Step]] = {}
 
     def worth(records: list[Record]) -> bool:
-        told[id(records)] = steps_of(records)
+        told[id(records)] = steps_of(records, _value(ledger.statement_node(records[-1].site.statement)))
         return bool(told[id(records)])
 
     records, before = ledger.explained(worth)
     if not records:
         return None
     steps = told[id(records)]
+    last = operation_of(records[-1])
+    if steps[-1].storage == "same" and steps[-1].text == last.text:
+        changed = last.arguments[0].tensor if last.kind == "store" else last.output
+        steps[-1] = with_sharers(steps[-1], changed, ledger.namespace)
     return Explanation(
         tuple(steps[-STEPS:]), max(0, len(steps) - STEPS) + before, _target(records[0], ledger)
     )
@@ -84,13 +89,22 @@ def _target(record: Record, ledger: Ledger) -> str:
     return ""
 
 
-def steps_of(records: Sequence[Record]) -> list[Step]:
-    """Return the steps of operations, in their order; those that have nothing to do with tensors left out."""
+def _value(statement: ast.AST | None) -> ast.AST | None:
+    """Return the expression that is a statement's value."""
+    return statement.value if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr) else None
+
+
+def steps_of(records: Sequence[Record], value: ast.AST | None = None) -> list[Step]:
+    """Return the steps of operations, in their order; those that have nothing to do with tensors left out.
+
+    A tensor that is made on the way is left out too: it is seen as an operand of what follows, or as a part of `value`,
+    that of the statement.
+    """
     steps = []
     for record in records:
         made = step_of(operation_of(record))
-        # a tensor made on the way is seen as an operand of what follows
-        made_on_the_way = made is not None and not made.inputs and record is not records[-1]
+        whole = record is records[-1] and (value is None or record.site.node is value)
+        made_on_the_way = made is not None and not made.inputs and not whole
         if made is not None and not made_on_the_way:
             steps.append(made)
     return steps
@@ -115,7 +129,7 @@ def step_of(op: Operation) -> Step | None:
 def _about_tensors(op: Operation) -> bool:
     if op.output is not None:
         return bool(op.tensors) or op.is_torch or op.module is not None
-    if isinstance(op.result, ArraySeen) or op.name in ("item", "tolist"):
+    if isinstance(op.result, ArraySeen) or op.name in ("item", "tolist", "manual_seed"):
         return op.is_torch
     return op.name == "setitem" and op.is_torch
 
@@ -162,7 +176,7 @@ def _finished(op: Operation, made: Step) -> Step:
     storage = storage_of(op, out)
     notes = [*made.notes]
     if op.kind == "augmented" and storage == "same":
-        notes.append(f"in place: {op.arguments[0].text} is the same tensor, every view of it sees the change")
+        notes.append(f"in place: {op.arguments[0].text} is still the same tensor")
     elif op.kind == "augmented":
         notes.append(f"{op.arguments[0].text} names a new tensor now")
     elif storage == "same":

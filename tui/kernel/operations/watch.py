@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from tui.kernel.interrupts import passed_to_cell
 from tui.kernel.operations.failure import Frames, failure_of
 from tui.kernel.operations.instrument import KEEP, Instrument
 from tui.kernel.operations.ledger import Ledger
@@ -47,9 +48,14 @@ class Watch:
             delattr(builtins, KEEP)
 
     def before(self, info: object = None) -> None:
+        """Get ready for a cell."""
+        with passed_to_cell(self._shell):
+            self._prepare()
+
+    def _prepare(self) -> None:
         self._armed = False
         try:
-            self._armed = bool(self._wanted())
+            self._armed = bool(self._wanted()) and self._reaches_keep()
             self._ledger.begin(self._shell.user_ns)
             if self._instrument not in self._shell.ast_transformers:
                 self._shell.ast_transformers.append(self._instrument)
@@ -57,13 +63,19 @@ class Watch:
             self._armed = False
         self._instrument.arm(self._armed)
 
+    def _reaches_keep(self) -> bool:
+        """Put `keep` among the builtins again should it be gone; return whether cells have those builtins."""
+        setattr(builtins, KEEP, self._ledger.keep)
+        used = self._shell.user_global_ns.get("__builtins__", builtins)
+        return used is builtins or used is builtins.__dict__
+
     def _after(self, result: Any = None) -> None:
         armed, self._armed = self._armed, False
         self._instrument.arm(False)
         try:
             if armed:
                 self._tell(result)
-        except Exception:  # noqa: BLE001
+        except (Exception, KeyboardInterrupt):  # noqa: BLE001 - the cell is over: there is nothing left to interrupt
             return
         finally:
             self._ledger.begin({})

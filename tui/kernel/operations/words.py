@@ -56,6 +56,8 @@ def output(seen: Seen | None, roles: Sequence[DimRole] = ()) -> Operand:
 
 def _operand(text: str, seen: Seen | None, roles: Sequence[DimRole]) -> Operand:
     if isinstance(seen, TensorSeen):
+        if seen.shape is None:
+            text = text or "tensor"
         fits = seen.shape is not None and len(roles) == len(seen.shape)
         return Operand(
             text=text,

@@ -183,23 +183,31 @@ class CodeInput(RecallingArea):
         elif event.key == "escape":
             handled = self._tip is not None and self._tip.dismiss()
         else:
-            handled = await self._own_binding(event) or self.close_bracket(event.character)
+            handled = await self._bound_here(event) or self.close_bracket(event.character)
         if handled:
             event.stop()
             event.prevent_default()
 
-    async def _own_binding(self, event: events.Key) -> bool:
-        """Do at once what a key of ours is bound to.
+    async def _bound_here(self, event: events.Key) -> bool:
+        """Do at once what a key is bound to by the input or by its screen.
 
         Textual lets bindings bubble through the queues of all parents while it inserts characters at once: of keys
-        that come in a burst, as over SSH, the arrow would come after what was typed behind it.
+        that come in a burst, as over SSH, the arrow would come after what was typed behind it. And it takes the
+        letter of ``alt+v`` for one that is typed.
         """
         bindings = self._bindings.key_to_bindings.get(event.key, ())
         for binding in bindings:
             if self.check_action(binding.action, ()) is not False:
                 await self.run_action(binding.action)
                 return True
-        return False
+        if not event.key.startswith("alt+"):
+            return False
+        event.prevent_default()
+        active = self.screen.active_bindings.get(event.key)
+        if active is None or not active.enabled or active.node is not self.screen:
+            return False
+        await self.app.run_action(active.binding.action, self.screen)
+        return True
 
     def _newline(self, indentation: str) -> None:
         self._list.close()

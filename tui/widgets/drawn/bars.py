@@ -14,9 +14,9 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def bar_lines(values: Sequence[Number], scale: Scale, width: int, gap: int = 0) -> list[StyledLine]:
-    """Return a line of bars, each `width` cells wide after `gap` spaces; two lines where some are below zero.
+    """Return a line of bars, each `width` cells wide after `gap` spaces; a second one for those below zero.
 
-    NaN is ``×`` on the baseline, an infinity a whole bar marked ``∞``.
+    A line with nothing in it is left out. NaN is ``×`` on the baseline, an infinity a whole bar marked ``∞``.
     """
     above, below = Pen(), Pen()
     for value in values:
@@ -25,7 +25,7 @@ def bar_lines(values: Sequence[Number], scale: Scale, width: int, gap: int = 0) 
         up, down = _bar(value, scale, width)
         above.write(*up)
         below.write(*down)
-    return [above.line(), below.line()] if scale.diverging else [above.line()]
+    return [line for line in (above.line(), below.line()) if line.plain.strip() or line.spans]
 
 
 def _bar(value: Number, scale: Scale, width: int) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -36,7 +36,11 @@ def _bar(value: Number, scale: Scale, width: int) -> tuple[tuple[str, str], tupl
         mark = ("∞".rjust(width), "heatinf")
         return (mark, blank) if value > 0 or not scale.diverging else (blank, mark)
     part = scale.fraction(value)
-    eighths = max(round(abs(part) * 8), 1) if part else 0
+    # Where bars do not begin at zero the lowest value has one too: a gap would say that there is nothing.
+    lifted = not scale.diverging and scale.low
+    eighths = max(round(abs(part) * 8), 1) if part or lifted else 0
+    if not eighths:
+        return blank, blank
     if part < 0:
         # No terminal has blocks that hang down, so the rest of the cell is drawn in the background's colour.
         return blank, (_EIGHTHS[8 - eighths] * width, "bar-")

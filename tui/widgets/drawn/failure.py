@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from tui.protocol.operations import Failure, Operand
 from tui.widgets.drawn.dims import shape_pieces
 from tui.widgets.drawn.highlight import python_spans
-from tui.widgets.drawn.lines import StyledLine
+from tui.widgets.drawn.lines import Span, StyledLine, wrap
 from tui.widgets.drawn.text import Pen, Piece, pieces_line, sentence
 from tui.widgets.foreign import clean, one_line
 
@@ -23,8 +23,10 @@ def failure_drawing(failure: Failure, width: int) -> list[StyledLine]:
     room = max(width - len(_RAIL), 16)
     lines = sentence(failure.words, room, "strong")
     if failure.where or failure.line:
-        where = [(f"{one_line(failure.where, 60)}  ", "shape")] if failure.where else []
-        lines.append(pieces_line([*where, (one_line(failure.line, 60), "dim")], room))
+        line = one_line(failure.line, 60)
+        code = one_line(failure.where, max(room - cell_len(line) - 2, 16))
+        where = [(f"{code}  ", "shape")] if code else []
+        lines.append(pieces_line([*where, (line, "dim")], room))
     lines += _operands(failure.operands, room)
     for cure in failure.cures:
         lines += _cure(clean(cure), room)
@@ -49,10 +51,14 @@ def _operands(operands: tuple[Operand, ...], width: int) -> list[StyledLine]:
         )
     cells = [max(_cells(row[column]) for row in rows) for column in range(4)]
     lines = []
+    shaped = all(operand.shape is not None for operand in operands)
+    from_right = shaped and any("met" in operand.roles for operand in operands)  # as torch compares them
     for row in rows:
         pieces: list[Piece] = [("  ", "")]
         for column, part in enumerate(row):
-            pieces += [*part, (" " * (cells[column] - _cells(part) + (2 if cells[column] else 0)), "")]
+            gap = " " * (cells[column] - _cells(part))
+            pieces += [(gap, ""), *part] if column == 1 and from_right else [*part, (gap, "")]
+            pieces.append(("  " if cells[column] else "", ""))
         lines.append(pieces_line([piece for piece in pieces if piece[0]], width))
     return lines
 
@@ -67,9 +73,37 @@ def _cure(cure: str, width: int) -> list[StyledLine]:
         return sentence(cure, width, lead=("→ ", "accent"), indent=2)
     lines = []
     for index, (text, spans) in enumerate(zip(cure.split("\n"), python_spans(cure), strict=True)):
-        code = StyledLine(text, tuple(spans))
-        lines.append(Pen().write("→ " if index == 0 else "  ", "accent").draw(code).line())
+        for row, part in enumerate(_code_rows(text, tuple(spans), max(width - 4, 8))):
+            lead = "→ " if index == row == 0 else "  " if row == 0 else "    "
+            lines.append(Pen().write(lead, "accent").draw(part).line())
     return lines
+
+
+def _code_rows(text: str, spans: tuple[Span, ...], width: int) -> list[StyledLine]:
+    """Cut a line of code between words into rows; a comment that does not fit goes into the next."""
+    comment = text.find("  # ")
+    if 0 < comment <= width < cell_len(text):
+        cuts = [
+            (0, comment),
+            *((comment + 2 + a, comment + 2 + b) for a, b in _cuts(text[comment + 2 :], width)),
+        ]
+    else:
+        cuts = _cuts(text, width)
+    return [
+        StyledLine(
+            text[start:end].rstrip(),
+            tuple(
+                (max(a, start) - start, min(b, end) - start, style)
+                for a, b, style in spans
+                if a < end and b > start
+            ),
+        )
+        for start, end in cuts
+    ]
+
+
+def _cuts(text: str, width: int) -> list[tuple[int, int]]:
+    return wrap(StyledLine(text, by_words=True), width)
 
 
 @lru_cache(maxsize=256)

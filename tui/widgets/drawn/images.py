@@ -27,6 +27,10 @@ MOST_PIXELS = 40_000_000
 """Pixels of a file above which it is not decoded: a small file may hold a huge image."""
 KEPT = (240, 96)
 """Width and height in pixels that a decoded image is reduced to."""
+DRAWN = (64, 40)
+"""Width and height in pixels at which a figure is usually drawn."""
+_LIGHT = 230
+"""Brightness of the ground of a light figure, at least."""
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
 ZOOM = 8
 """Cells that one pixel of a small image is wide at most."""
@@ -60,7 +64,7 @@ def decode_image(data: str, mime: str) -> Pixels:
             if width * height > MOST_PIXELS:
                 raise NoImage(f"{width:,} x {height:,} pixels are too many to draw")
             image.draft("RGB", KEPT)  # a JPEG is decoded at a fraction of its size
-            small = _flat(image)
+            small = _thickened(_flat(image))
         small.thumbnail(KEPT)
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise NoImage(f"cannot be decoded: {type(error).__name__}") from None
@@ -78,6 +82,27 @@ def _flat(image: Image) -> Image:
         ground.alpha_composite(above)
         return ground.convert("RGB")
     return image.convert("RGB")
+
+
+def _thickened(image: Image) -> Image:
+    """Return a figure with its lines so thick that they stay visible when it is reduced; any other image as it is.
+
+    A figure is what has one light or one dark colour in all four corners.
+    """
+    from PIL import ImageFilter
+
+    width, height = image.size
+    factor = min(width / DRAWN[0], height / DRAWN[1])
+    corners = {image.getpixel((x, y)) for x in (0, width - 1) for y in (0, height - 1)}
+    if factor < 3 or len(corners) != 1:
+        return image
+    corner = corners.pop()
+    if not isinstance(corner, tuple):
+        return image
+    size = min(round(factor) // 2 * 2 - 1, 9)  # odd, a little less than what becomes one pixel
+    if min(corner) >= _LIGHT:
+        return image.filter(ImageFilter.MinFilter(size))
+    return image.filter(ImageFilter.MaxFilter(size)) if max(corner) <= 255 - _LIGHT else image
 
 
 def half_blocks(pixels: Pixels, width: int, rows: int = ROWS) -> list[StyledLine]:

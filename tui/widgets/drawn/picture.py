@@ -82,7 +82,7 @@ def _vector(picture: Picture, width: int, boolean: bool) -> list[StyledLine]:
         values = shrunk_by([values], 1, factor, picture.reduction)[0]
         lines = bar_lines(values, scale, min(width // len(values), 3))
         legend += _blocks_words(picture, 1, factor, "bar")
-    if not scale.diverging and scale.low:
+    if not scale.diverging and 0 < scale.low < scale.high:
         legend.append(f"bars from {short(scale.low)} to {short(scale.high)}")
     elif scale.above or scale.below:
         legend.append(f"bars cut at {'±' if scale.diverging else ''}{short(scale.high)}")
@@ -202,7 +202,7 @@ def _blocks_words(picture: Picture, down: int, across: int, what: str) -> list[s
     down, across = picture.block[0] * down, picture.block[1] * across
     if (down, across) == (1, 1):
         return []
-    size = f"{across}" if what == "bar" else f"{down}×{across}"
+    size = f"{across:,}" if what == "bar" else f"{down:,}×{across:,}"
     kind = f"one value of {size}" if picture.reduction == "sample" else f"the mean of {size} values"
     return [f"each {what} is {kind}"]
 

@@ -2,8 +2,8 @@
 
 ``heat+1``…``heat+9``, ``heat-1``…, ``heat0``: cells of a matrix around zero, ``heats0``…``heats9`` from low to high ·
 ``half:+3:-2``: a half block with one step above another · ``bar+ bar- bars``: bars · ``nan``: what is not finite ·
-``heatnan heatinf``: cells of it · ``mark``: a dimension to look at · ``gone``: one that vanished · ``strong``, ``big``,
-``rail``, ``cursor``.
+``heatnan heatinf``: cells of it · ``mark``: a dimension to look at · ``gone``: one that vanished · ``strong``,
+``warn``, ``big``, ``rail``, ``cursor``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tui.widgets.drawn.scale import STEPS
 
 _DEFAULTS = {
     "background": "#101216", "foreground": "#d7dae0", "accent": "#f2b05e", "secondary": "#6cb6ff",
-    "success": "#7bc275", "negative": "#5aa2f0", "positive": "#ee7b4d", "nan": "#ff5fd2",
+    "success": "#7bc275", "warning": "#f2b05e", "negative": "#5aa2f0", "positive": "#ee7b4d", "nan": "#ff5fd2",
 }  # fmt: skip
 _FULL = 0.75
 """Where on the scale from low to high the colour is purest; above it nears that of text."""
@@ -49,6 +49,7 @@ class DrawnStyles:
             "accent": Style(color=colours["accent"].rich_color),
             "shape": Style(color=colours["secondary"].rich_color),
             "strong": Style(bold=True),
+            "warn": Style(color=colours["warning"].rich_color, bold=True),
             "rail": Style(color=self._blend("foreground", 0.35).rich_color),
             "cursor": Style(color=colours["accent"].rich_color),
         }
@@ -63,7 +64,7 @@ class DrawnStyles:
     def _step(self, level: str) -> Color:
         """Return the colour of a step of a scale; of ``_`` the background's."""
         if level in ("nan", "inf"):
-            return self._colours["nan"]
+            return self._colours["nan" if level == "nan" else "warning"]
         if level == "_":
             return self._colours["background"]
         ground = self._blend("foreground", 0.08)

@@ -10,7 +10,8 @@ from tui.widgets import words
 from tui.widgets.drawn.text import Piece
 from tui.widgets.foreign import one_line
 
-_WORD = re.compile(r"(?:NaN!|[+-]Inf!)(?: [×≥][\d,]+)?|[^\s\[]*\[[^\]]*\]|\S+")
+_WORD = re.compile(r"(?:NaN!|[+-]Inf!)(?: [×≥][\d,]+)?|[^\s\[]*\[(?:[^\[\]]|\[[^\]]*\])*\]|\S+")
+_CONSTANT = re.compile(r"^((?:\([\d, ]*\) \w+ )?)x∈\[([^],]+), \2\] μ=\S+ σ=0\.0$")
 _LOUD = re.compile(r"NaN!|[+-]Inf!|nan\b|inf\b")
 _GRAD = {
     "requires_grad": "requires grad",
@@ -21,8 +22,11 @@ _GRAD = {
 
 
 def statistics_pieces(text: str) -> list[Piece]:
-    """Return the words of a line of statistics, NaN and Inf loud; a range and a count stay in one piece."""
-    found = _WORD.findall(one_line(text, 400))
+    """Return the words of a line of statistics, NaN and Inf loud; a range and a count stay in one piece.
+
+    Where all values are the same, that is said in place of range, mean and deviation.
+    """
+    found = _WORD.findall(_CONSTANT.sub(r"\1all \2", one_line(text, 400)))
     return [(word, "nan" if _LOUD.match(word) else "") for word in found]
 
 

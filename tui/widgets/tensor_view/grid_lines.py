@@ -91,9 +91,10 @@ def grid_lines(data: GridData, viewport: Viewport, column_width: int, width: int
             here = (row, column) == (viewport.row, viewport.column)
             text = "" if cell is None else write(cell, data.dtype, data.how)
             style = "" if cell is None else cell_style(cell, data.limits, boolean=boolean)
-            line.append((" ", style if style.startswith("heat") else ""))
+            around = style if style.startswith("heat") or style in ("nan", "inf") else ""
+            line.append((" ", around))
             line.append((f"{text:>{column_width}}", "cursor" if here else style))
-            line.append((" ", style if style.startswith("heat") else ""))
+            line.append((" ", around))
         lines.append(line)
     return lines
 

@@ -82,7 +82,7 @@ def legend_spans(limits: Limits | None) -> list[Span]:
     high = limits.reach if limits.diverging else limits.high
     return [
         (f"{short(low, 3)} ", "dim"),
-        *[(" ", step_name(step)) for step in steps],
+        *[(" ", step_name(step, diverging=limits.diverging)) for step in steps],
         (f" {short(high, 3)}", "dim"),
     ]
 

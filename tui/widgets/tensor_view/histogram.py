@@ -46,8 +46,9 @@ def histogram_lines(histogram: Histogram, width: int, height: int = HEIGHT) -> l
     negative = 0
     if not histogram.log and high > low:
         negative = round(min(1.0, max(0.0, -low / (high - low))) * len(counts))
+    above = "positive" if histogram.log or low < 0 else "good"  # as in the scale from low to high
     for text in bars(counts, height):
-        lines.append([(text[:negative], "negative"), (text[negative:], "positive")])
+        lines.append([(text[:negative], "negative"), (text[negative:], above)])
     lines.append(axis(low, high, len(counts), log=histogram.log))
     if histogram.log and histogram.zeros:
         lines.append([(f"{histogram.zeros:,} zeros are not in it", "dim")])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.style import Style
 from textual.color import Color
 from textual.geometry import Region
 
 from tui.widgets.cells import Line
+from tui.widgets.drawn.styles import DrawnStyles
 from tui.widgets.live_lines import LiveLines, Span
 from tui.widgets.tensor_view.scale import HEAT_STYLES, STEPS
 
@@ -16,8 +17,6 @@ VALUE_STYLES = (
     "title", "label", "dim", "accent", "bad", "good", "warning", "number", "active", "rail",
     "nan", "inf", "nothing", "true", "cursor", "negative", "positive", *HEAT_STYLES,
 )  # fmt: skip
-STRONGEST = 0.78
-"""How far the colour of the last step is from the background."""
 MERGE_GAP = 14
 """Unchanged cells between two changes that are cheaper to send again than to jump over."""
 
@@ -48,16 +47,13 @@ def _whole(before: Line, after: Line, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def heat_style(step: int, colours: dict[str, str]) -> Style:
-    """Return the colours of a step of the scale; `colours`: the theme's variables."""
-    strength = min(abs(step), STEPS) / STEPS * STRONGEST
-    end = Color.parse(colours["positive" if step > 0 else "negative"])
-    ground = Color.parse(colours["background"]).blend(end, strength)
-    text = max(
-        (Color.parse(colours["foreground"]), Color.parse(colours["background"])),
-        key=lambda candidate: abs(candidate.brightness - ground.brightness),
-    )
-    return Style(color=text.rich_color, bgcolor=ground.rich_color, bold=abs(step) > STEPS)
+def heat_style(name: str, colours: Mapping[str, str]) -> Style:
+    """Return the colours of a step of the scale, as in every drawing; what is beyond it is bold.
+
+    `colours`: the theme's variables.
+    """
+    style = DrawnStyles(colours).style(name) or Style()
+    return style + Style(bold=name.endswith(str(STEPS + 1)))
 
 
 class ValueLines(LiveLines):
@@ -93,7 +89,9 @@ class ValueLines(LiveLines):
         colours = self.app.theme_variables
         base = self.rich_style
         if name.startswith("heat"):
-            return base + heat_style(int(name.removeprefix("heat")), colours)
+            return base + heat_style(name, colours)
+        if name in ("nan", "inf"):
+            return base + heat_style(f"heat{name}", colours)
         return base + _named(name, colours)
 
 
@@ -129,10 +127,6 @@ def _named(name: str, colours: dict[str, str]) -> Style:
             return ink("warning")
         case "negative" | "positive":
             return ink(name)
-        case "nan":
-            return ground("nan")
-        case "inf":
-            return ground("warning")
         case "cursor":  # neither a step of the scale nor a NaN looks like this
             return ground("foreground")
         case _:

@@ -89,5 +89,8 @@ class PromptActions(Screen[None]):
 
     @on(Prompt.Closed)
     def prompt_closed(self) -> None:
-        """Give the keys back."""
-        self.back_to_values()
+        """Give the keys back; where there is nothing to look at, close."""
+        if self.model.facts is None:
+            self.dismiss()
+        else:
+            self.back_to_values()

@@ -91,7 +91,7 @@ def known_limits(statistics: Statistics, reach: Reach) -> Limits | None:
 
 
 def cell_style(cell: Cell, limits: Limits | None, *, boolean: bool = False) -> str:
-    """Return the name of a cell's style: ``nan``, ``inf``, ``nothing``, ``true`` or a step such as ``heat+3``."""
+    """Return the name of a cell's style: ``nan``, ``inf``, ``nothing``, ``true`` or a step: ``heat+3``, ``heats3``."""
     if cell.value is None:
         return "nothing"
     if cell.is_nan:
@@ -103,12 +103,17 @@ def cell_style(cell: Cell, limits: Limits | None, *, boolean: bool = False) -> s
     value = magnitude(cell)
     if limits is None or value is None:
         return ""
-    return step_name(limits.step(value))
+    return step_name(limits.step(value), diverging=limits.diverging)
 
 
-def step_name(step: int) -> str:
-    """Return the style of a step; that of the middle is the plain one."""
+def step_name(step: int, *, diverging: bool) -> str:
+    """Return the style of a step, of those in `drawn.styles`; that of the middle around zero is the plain one."""
+    if not diverging:
+        return f"heats{max(step, 0)}"
     return f"heat{step:+d}" if step else ""
 
 
-HEAT_STYLES: Final = tuple(step_name(step) for step in range(-STEPS - 1, STEPS + 2) if step)
+HEAT_STYLES: Final = (
+    *(step_name(step, diverging=True) for step in range(-STEPS - 1, STEPS + 2) if step),
+    *(step_name(step, diverging=False) for step in range(STEPS + 2)),
+)

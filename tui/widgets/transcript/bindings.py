@@ -16,11 +16,11 @@ BINDINGS: list[BindingType] = [
     key("enter,e", "edit", "Edit", "transcript.edit", "Take the cell's code into the input"),
     key("r", "rerun", "Run again", "transcript.rerun", "Run the cell's code again"),
     key("v", "view", "View", "transcript.view", "Open the cell's tensor in the viewer"),
+    key("i", "image", "Image", "transcript.image", "Look at the cell's tensor as an image"),
+    key("t", "traceback", "Frames", "transcript.traceback", "Unfold the traceback or fold it"),
     key("o", "copy_output", "Copy", "transcript.copy-output", "Copy what the cell printed and showed"),
     key("y", "copy_code", "Copy code", "transcript.copy-code", "Copy the cell's code", show=False),
     key("p", "drawing", "Text", "transcript.drawing", "From the drawing to PyTorch's own text and back"),
-    key("i", "image", "Image", "transcript.image", "Look at the cell's tensor as an image", show=False),
-    key("t", "traceback", "Frames", "transcript.traceback", "Unfold the traceback or fold it", show=False),
     key("space", "fold", "Fold", "transcript.fold", "Fold the cell's output to one line", show=False),
     key("escape", "leave", "Input", "transcript.leave", "Back to the input"),
 ]

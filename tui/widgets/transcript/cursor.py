@@ -132,8 +132,10 @@ class CellCursor(CellRows):
     # -- what is done with it ---------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey out what makes no sense for the selected cell."""
-        return True if possible(self.selected, action) else None
+        """Grey out what makes no sense for the selected cell; what makes sense for few is not even named."""
+        if possible(self.selected, action):
+            return True
+        return False if action in ("image", "traceback") else None
 
     def action_edit(self) -> None:
         """Ask for the cell's code in the input."""

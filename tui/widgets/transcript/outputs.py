@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from tui.protocol.codec import decode
@@ -88,7 +89,8 @@ class FailureBlock(Block):
 
     def _lines_now(self) -> list[Line]:
         lines = traceback_lines(self._traceback, folded=self.folded or not self.foldable)
-        return head(lines or [*self._exception.split("\n")])
+        whole = [line if isinstance(line, str) else replace(line, by_words=True) for line in lines]
+        return head(whole or [*self._exception.split("\n")])
 
 
 class ImageBlock(DrawnBlock):
@@ -137,6 +139,8 @@ def shown_blocks(data: dict[str, str], count: int | None) -> list[tuple[Block, s
     blocks: list[tuple[Block, str]] = []
     images = [mime for mime in data if mime in FORMATS]
     kept = {mime: text for mime, text in data.items() if mime not in images}
+    if images and count is None:
+        kept.pop("text/plain", None)  # what is displayed without being a result is named in it, no more
     if kept or not images:
         result = ResultBlock(kept, count)
         if result.rows(80):

@@ -225,7 +225,7 @@ class VariablePanel(RowActions):
         """Open the line at once for what is typed right behind its key, and hand that on."""
         prompt = self.query_one(LinePrompt)
         if prompt.has_focus_within:
-            return prompt.take(event)
+            return self._hand_on(prompt, event)
         active = self.screen.active_bindings.get(event.key)
         if active is None or not active.enabled or active.node is not self:
             return False
@@ -233,6 +233,14 @@ class VariablePanel(RowActions):
             return False
         (self.action_filter if active.binding.action == "filter" else self.action_rename)()
         return True
+
+    def _hand_on(self, prompt: LinePrompt, event: Key) -> bool:
+        """Give the line a key; where that ends it, the next one is for the rows that are left."""
+        taken = prompt.take(event)
+        if taken and event.key == "enter" and prompt.done:
+            self._refresh()
+            self.focus_table()
+        return taken
 
     def action_leave(self) -> None:
         """End what is under way: a deletion, a filter, at last the stay in the table."""

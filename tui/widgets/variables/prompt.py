@@ -68,6 +68,8 @@ class LinePrompt(Horizontal):
         self._purpose: Literal["filter", "rename"] = "filter"
         self._variable = ""
         self._names: Container[str] = ()
+        self.done = True
+        """Whether nothing is being typed."""
 
     def compose(self) -> ComposeResult:
         """Lay out label and line."""
@@ -82,12 +84,14 @@ class LinePrompt(Horizontal):
     def ask_filter(self) -> None:
         """Have the filter typed, beginning with the one that holds."""
         self._open("filter")
+        self.done = False
         self._focus()
 
     def ask_name(self, name: str, names: Container[str]) -> None:
         """Have a new name for a variable typed; `names` are taken."""
         self._variable, self._names = name, names
         self._open("rename")
+        self.done = False
         self._focus()
         self.line.select_all()
 
@@ -99,7 +103,13 @@ class LinePrompt(Horizontal):
         self._close()
 
     def take(self, event: Key) -> bool:
-        """Type a key that was on its way when the line opened; return whether it is a character."""
+        """Do what a key asks that was on its way when the line opened; return whether it is one for the line."""
+        if event.key == "enter":
+            self._submit(self.line.value.strip())
+            return True
+        if event.key == "escape":
+            self.action_cancel()
+            return True
         if event.character is None or not event.is_printable:
             return False
         self.line.replace(event.character, *sorted(self.line.selection))
@@ -125,6 +135,7 @@ class LinePrompt(Horizontal):
 
     def _close(self) -> None:
         """Leave the line; it stays where a filter holds."""
+        self.done = True
         self.post_message(self.Objected(""))
         self.post_message(self.Left())
         if self.query_text:
@@ -137,17 +148,23 @@ class LinePrompt(Horizontal):
         event.stop()
         text = event.value.strip()
         if self._purpose == "filter":
-            if text != self.query_text:
-                self.query_text = text
-                self.post_message(self.Filtered(text))
+            self._filter(text)
         else:
             self.post_message(self.Objected(self._problem(text)))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go to the table; with a new name only if it can be had."""
         event.stop()
-        new = event.value.strip()
+        self._submit(event.value.strip())
+
+    def _filter(self, text: str) -> None:
+        if text != self.query_text:
+            self.query_text = text
+            self.post_message(self.Filtered(text))
+
+    def _submit(self, new: str) -> None:
         if self._purpose == "filter":
+            self._filter(new)
             self._close()
         elif problem := self._problem(new):
             self.post_message(self.Objected(problem))
