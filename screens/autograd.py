@@ -15,13 +15,20 @@ from screens.autograd_control import GraphControl
 from screens.autograd_showing import PANELS, AutogradShowing
 from tui.client import news
 from tui.client.session import KernelSession
-from tui.protocol.run import RunStatus
+from tui.protocol.messages import RunState
 from tui.widgets.gradients.ask import AskLine
 from tui.widgets.gradients.grid import GradientPanel
 from tui.widgets.gradients.head import GraphHead
 from tui.widgets.gradients.item_lines import ItemLines
 from tui.widgets.gradients.views import BlockList, PanelTabs
 from tui.widgets.graph.view import GraphView
+
+
+def went_on(before: RunState, now: RunState) -> bool:
+    """Return whether a run has left the place where it was paused: the kernel has let go of its graphs then."""
+    return (before.id, before.status, before.step, before.phase, before.batch) != (
+        now.id, now.status, now.step, now.phase, now.batch
+    )  # fmt: skip
 
 
 class AutogradScreen(AutogradShowing):
@@ -39,7 +46,7 @@ class AutogradScreen(AutogradShowing):
         super().__init__(session, modes)
         self.kernel = session
         self.control = GraphControl(session, self.changed)
-        self._run_status: RunStatus | None = None
+        self._run: RunState | None = None
 
     def compose_body(self) -> ComposeResult:
         """Lay out the line at the top, the graph, the panels, and where is typed."""
@@ -82,14 +89,14 @@ class AutogradScreen(AutogradShowing):
             case news.EventHeard(event) if event.kind in ("namespace", "torch") and self.is_current:
                 self.refresh_gradients()
             case news.StatusRead(status) if status.run is not None:
-                self._follow_run(status.run.status)
+                self._follow_run(status.run)
 
-    def _follow_run(self, status: RunStatus) -> None:
-        went_on = self._run_status == "paused" and status == "running"
-        self._run_status = status
-        if went_on and self.control.opened is not None:
+    def _follow_run(self, run: RunState) -> None:
+        before, self._run = self._run, run
+        left = before is not None and before.status == "paused" and went_on(before, run)
+        if left and self.control.opened is not None:
             self.wish(self._resumed())
-        elif status == "running" and self.is_current:
+        if run.status == "running" and self.is_current:
             self.refresh_gradients()
 
     async def _resumed(self) -> str:

@@ -167,8 +167,7 @@ def test_quitting_twice_ends_a_kernel_that_does_not_end(home: Home) -> None:
     app.enter("sum(range(10 ** 13))")
     app.wait_for("◉ busy")
     app.press("ctrl+q")
-    app.wait_for("Stop and quit")
-    app.press("tab", "enter")
+    app.click_on("Stop and quit")
     app.wait_for("ctrl+q again kills it")
     app.press("ctrl+q")
     assert app.exit_status(timeout_s=20) == 0

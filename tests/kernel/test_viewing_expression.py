@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tui.kernel.variable_children import list_children
+from tui.kernel.variable_paths import resolve
 from tui.kernel.viewing import ViewError, open_view
 from tui.kernel.viewing.allowed import ATTRIBUTES, FUNCTIONS, METHODS
 from tui.kernel.viewing.errors import reading
@@ -310,3 +312,62 @@ def test_a_parametrized_weight_is_named_by_its_original() -> None:
     with pytest.raises(ViewError, match=r"layer\.parametrizations\.weight\.original"):
         facts({"layer": layer}, "layer.weight")
     assert facts({"layer": layer}, "layer.parametrizations.weight.original1").tensor.shape == (2, 2)
+
+
+class Unequal:
+    """A key that cannot be typed."""
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit("__eq__ ran")
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def _listed_paths(namespace: dict[str, object], path: str, depth: int = 4) -> list[str]:
+    rows = list_children(namespace, path, 100, execution_count=1, cell_running=False).rows
+    below = [
+        name
+        for row in rows
+        if row.unfolds and depth
+        for name in _listed_paths(namespace, row.name, depth - 1)
+    ]
+    return [row.name for row in rows if row.kind in ("tensor", "parameter")] + below
+
+
+def test_whatever_tensor_the_table_of_variables_lists_can_be_viewed() -> None:
+    t = torch.rand(2, 3, requires_grad=True)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ModuleList([nn.Linear(1, 2)]))
+    model.register_buffer("table", torch.ones(2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    sum(parameter.sum() for parameter in [*model.parameters(), t]).backward()  # type: ignore[union-attr]
+    optimizer.step()
+    namespace: dict[str, object] = {
+        "d": {Unequal(): t, ("a", 1): t, None: t, b"x": t, t: torch.ones(3), 2.5: t, "k": [t]},
+        "q": collections.deque([t, [t + 1]]),
+        "s": {t},
+        "pair": Pair(t, {"x": t}),
+        "model": model,
+        "optimizer": optimizer,
+    }
+    paths = [path for name in namespace for path in _listed_paths(namespace, name)]
+    assert {"list(d.values())[0]", "d[('a', 1)]", "q[0]", "list(s)[0]", "model[0].weight.grad"} <= set(paths)
+    for path in paths:
+        with reading(path):
+            whole = evaluate(path, namespace)
+            first = evaluate(f"{path}[0] * 2", namespace)
+        assert whole.plain_path, path
+        assert whole.value is resolve(namespace, path)[-1]
+        assert torch.equal(first.value, whole.value[0] * 2)
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [("q[5]", "there is no q[5]"), ("list(d.values())[9]", "list(d.values())[9] is no longer there"),
+     ("list(gone.values())[0]", "no longer there"), ("list(q)", "list"), ("q[0].foo", "has no foo")],
+)  # fmt: skip
+def test_a_listed_path_that_leads_nowhere_says_so(expression: str, words: str) -> None:
+    namespace: dict[str, object] = {"q": collections.deque([torch.ones(2)]), "d": {Unequal(): torch.ones(2)}}
+    with pytest.raises(ViewError) as refused, reading(expression):
+        evaluate(expression, namespace)
+    assert words in str(refused.value)

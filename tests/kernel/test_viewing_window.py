@@ -316,7 +316,10 @@ VIEWING = {
 
 
 @pytest.mark.parametrize("arrangement", ["", "sort ascending", "mean"])
-def test_no_more_is_computed_than_is_on_screen(arrangement: Arrangement) -> None:
+def test_no_more_is_computed_than_is_on_screen(
+    arrangement: Arrangement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)  # modes are put aside while we look
     t = torch.zeros(1).expand(2_000_000, 1000)
     with Elements() as elements:
         window(t, at=(1_000_000, 10), size=(40, 16), arrangement=arrangement, along=1)

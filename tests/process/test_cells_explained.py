@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -13,7 +14,7 @@ from tui.client.errors import KernelRefused
 from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed
 from tui.client.session import KernelSession
 from tui.protocol.codec import decode
-from tui.protocol.messages import GetStatus, ListVariables, Request
+from tui.protocol.messages import GetStatus, ListModules, ListVariables, Request
 from tui.protocol.operations import FAILURE_MIME, OPERATIONS_MIME, Explanation, Failure
 from tui.protocol.values import VALUE_MIME, Shown
 from tui.protocol.viewing import (
@@ -151,7 +152,7 @@ async def test_statistics_of_a_large_tensor_are_cancelled(session: KernelSession
 
 async def status_timeout(session: KernelSession) -> None:
     """Ask for the status until there is no answer."""
-    with pytest.raises(TimeoutError):
+    with contextlib.suppress(TimeoutError):
         while True:
             await session.ask(GetStatus(), timeout_s=0.5)
 
@@ -225,3 +226,41 @@ async def test_an_interrupt_in_our_hooks_is_no_fault_and_the_next_cell_is_explai
     await run(session, "torch.ones(1)")
     assert not [news for news in ear.heard if isinstance(news, CellPrinted | CellFailed)]
     assert explained(await run(session, "torch.ones(2) + 1")).steps
+
+
+async def test_a_cell_that_awaits_is_interrupted_at_once(session: KernelSession) -> None:
+    ear = Ear(session)
+    cell = session.run_cell("import asyncio\nprint('on', flush=True)\nawait asyncio.sleep(3600)")
+    await ear.until(lambda news: getattr(news, "text", "") == "on\n")
+    session.interrupt()
+    assert (await ear.kind(CellEnded, lambda news: news.cell == cell)).status == "error"
+
+
+async def test_what_breaks_ipython_itself_is_told_and_mended(session: KernelSession) -> None:
+    await run(session, "import sys; sys.stdout = sys.stderr = None")
+    ear = Ear(session)
+    await run(session, "print('heard')")
+    assert [news.text for news in ear.heard if isinstance(news, CellPrinted)] == ["heard\n"]
+    await run(session, "shell = get_ipython()\nreal, shell.run_cell = shell.run_cell, None")
+    ear = Ear(session)
+    cell = session.run_cell("1")
+    assert (await ear.kind(CellFailed)).kind == "TypeError"
+    assert (await ear.kind(CellEnded, lambda news: news.cell == cell)).status == "error"
+
+
+async def test_a_request_that_ends_in_an_exit_is_refused_and_its_lane_lives_on(
+    session: KernelSession,
+) -> None:
+    await run(
+        session,
+        "from tui.protocol.messages import ListModules\n"
+        "import sys\n"
+        "side = get_ipython().kernel.torchtui\n"
+        "real = side._handlers[ListModules]\n"
+        "side._handlers[ListModules] = sys.exit",
+    )
+    with pytest.raises(KernelRefused, match="ListModules") as refused:
+        await session.ask(ListModules())
+    assert refused.value.refusal.kind == "SystemExit"
+    await run(session, "side._handlers[ListModules] = real")
+    assert (await session.ask(ListModules())).omitted == 0

@@ -57,6 +57,16 @@ async def test_death_is_noticed_within_a_second(session: KernelSession) -> None:
     assert time.monotonic() - killed_at < 1.0
 
 
+async def test_asking_the_dead_again_and_again_piles_nothing_up(session: KernelSession) -> None:
+    await session.kill()
+    depths = []
+    for _ in range(3):
+        with pytest.raises(KernelDied) as died:
+            await session.ask(ListVariables())
+        depths.append(len(died.traceback))
+    assert depths[0] == depths[-1]
+
+
 async def test_the_last_words_of_a_crash_are_kept(session: KernelSession) -> None:
     ear = Ear(session)
     session.run_cell("import ctypes\ndef innermost(): ctypes.string_at(0)\ninnermost()")

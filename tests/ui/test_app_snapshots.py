@@ -40,7 +40,7 @@ WRITE = "TORCHTUI_WRITE_SNAPSHOTS"
 def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that stands still, so that every cell takes 0 s."""
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("screens.tensors.time", _Clock)
+    monkeypatch.setattr("screens.repl_pane.time", _Clock)
 
 
 class _Clock:

@@ -38,7 +38,7 @@ PRESETS = [
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Runs are read often, so that tests need not wait."""
-    monkeypatch.setattr("screens.training.REFRESH_S", 0.01)
+    monkeypatch.setattr("screens.run_pane.REFRESH_S", 0.01)
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
 
 
@@ -317,7 +317,7 @@ async def test_nothing_is_painted_while_nothing_changes(
         await pilot.pause(0.1)  # whatever the first paint brought along
         polls = 0
         painted: list[str] = []
-        reader = screen_of(pilot)._reader
+        reader = screen_of(pilot).pane.reader
         assert reader is not None
         poll = reader.poll
 
@@ -351,6 +351,33 @@ async def test_the_own_run_opens_by_itself_and_is_steered(tmp_path: Path) -> Non
             session.asked.clear()
             await pilot.press(key)
             await until(pilot, lambda action=action: session.of(ControlRun) == [ControlRun(action)])  # type: ignore[misc]
+
+
+async def test_a_run_goes_on_phase_by_phase_and_says_where_it_is(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, replace(LIVE, status="paused", epoch=2, step=61))
+    session = FakeSession()
+    async with opened(make_app(session, first="training")) as pilot:
+        await session.train(run.folder, "paused")
+        await until(pilot, lambda: "paused" in header(pilot))
+        assert "after" not in header(pilot)
+        await pilot.press("N")
+        await until(pilot, lambda: session.of(ControlRun) == [ControlRun("phase")])
+        state = RunState(run.folder.name, str(run.folder), "paused", 2, 61, phase="loss", batch=12)
+        for phase, batch, told in (
+            ("loss", 12, "paused after loss  epoch 3/4 batch 12"),
+            ("step", 25, "paused after step  epoch 3/4 batch 25"),
+            ("", 25, "paused  epoch 3/4 ·"),
+        ):
+            session.kernel = replace(session.kernel, run=replace(state, phase=phase, batch=batch))  # type: ignore[arg-type]
+            session.event("run", "paused")
+            await until(pilot, lambda told=told: told in header(pilot))  # type: ignore[misc]
+        other = WrittenRun(tmp_path, replace(LIVE, status="paused"), name="other")
+        session.kernel = replace(session.kernel, run=state)
+        session.event("run", "paused")
+        await until(pilot, lambda: "paused after loss" in header(pilot))
+        screen_of(pilot).open_run(other.folder)
+        await until(pilot, lambda: "epoch 1/4 ·" in header(pilot))
+        assert "after" not in header(pilot)
 
 
 async def test_a_step_that_is_refused_is_told(tmp_path: Path) -> None:

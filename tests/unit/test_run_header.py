@@ -67,6 +67,14 @@ def test_the_epoch_under_way_is_counted_and_never_beyond_the_last() -> None:
     assert "epoch 3 " in texts(replace(DATA, epochs=None))[0]
 
 
+def test_a_pause_inside_a_batch_says_after_which_phase_of_which_batch() -> None:
+    data = replace(DATA, status="paused", phase="loss", batch=1012)
+    assert "Ⅱ paused after loss  epoch 3/8 batch 1,012 · step 250" in texts(data)[0]
+    for other in (replace(data, status="running"), replace(data, phase="")):
+        assert "after" not in texts(other)[0]
+        assert "batch" not in texts(other)[0]
+
+
 def test_where_a_step_spends_its_time() -> None:
     times = {phase_tag(phase): value for phase, value in zip(PHASES, (0.21, 4.26, 12.4, 0.0), strict=True)}
     third = texts(replace(DATA, latest=times))[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tui.client.errors import KernelDied
 from tui.client.news import (
@@ -93,7 +93,7 @@ class CellReader:
             if item.get("source") == "page"
         )
         inputs = [str(item.get("text", "")) for item in payload if item.get("source") == "set_next_input"]
-        ended = status if status in ("ok", "error") else "aborted"
+        ended: Literal["ok", "error", "aborted"] = status if status in ("ok", "error") else "aborted"
         self._tell(CellEnded(cell, ended, pages, inputs[-1] if inputs else ""))
 
     def kernel_ended(self) -> None:

@@ -61,7 +61,8 @@ class Connection:
         self._on_iopub = on_iopub
         self._on_stdin = on_stdin
         self._pending: dict[str, asyncio.Future[Message]] = {}
-        self._dead: KernelDied | None = None
+        self._dead: str | None = None
+        """Why the kernel is gone; None while it lives."""
         self._readers = [
             asyncio.create_task(self._read(self._client.shell_channel, self._reply)),
             asyncio.create_task(self._read(self._client.control_channel, self._reply)),
@@ -83,7 +84,7 @@ class Connection:
     ) -> str:
         """Send a message and return its id, ours where we give one; its reply is `expect`'s business."""
         if self._dead is not None:
-            raise self._dead
+            raise KernelDied(self._dead)
         message = self._client.session.msg(kind, content, metadata=metadata)
         if subshell is not None:
             message["header"]["subshell_id"] = subshell
@@ -166,7 +167,7 @@ class Connection:
 
     def fail(self, reason: str) -> None:
         """The kernel is gone: every pending request and every later one fails with `reason`."""
-        self._dead = KernelDied(reason)
+        self._dead = reason
         pending, self._pending = self._pending, {}
         for future in pending.values():
             if not future.done():

@@ -17,7 +17,8 @@ from typing import Any, Final
 from tui.kernel import completion_imports as imports
 from tui.kernel import completion_members as members
 from tui.kernel.completion_details import detailed
-from tui.kernel.name_lookup import Unknown, look_up
+from tui.kernel.known_classes import Unknown
+from tui.kernel.name_lookup import look_up
 from tui.kernel.safe_objects import copy_of
 from tui.kernel.signatures import Signature, first_sentence, signatures_of
 from tui.protocol.completing import (

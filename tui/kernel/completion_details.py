@@ -6,7 +6,7 @@ import types
 from typing import Any
 
 from tui.kernel.completion_members import Argument, Mark, Member
-from tui.kernel.name_lookup import FUNCTIONS, Bound, torch_classes
+from tui.kernel.known_classes import FUNCTIONS, Bound, torch_classes
 from tui.kernel.safe_objects import class_name, cut, describe, is_a
 from tui.kernel.signatures import first_sentence, signatures_of
 from tui.protocol.completing import CompletionItem, CompletionKind

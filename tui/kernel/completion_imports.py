@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from tui.kernel.completion_members import UNSEEN, attributes
-from tui.kernel.name_lookup import Unknown
+from tui.kernel.known_classes import Unknown
 from tui.kernel.safe_objects import copy_of, is_a
 
 _NAME: Final = r"[^\W\d][\w.]*"

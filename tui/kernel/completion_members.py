@@ -8,15 +8,8 @@ import types
 from dataclasses import dataclass
 from typing import Final
 
-from tui.kernel.name_lookup import (
-    Bound,
-    Instance,
-    Unknown,
-    class_attributes,
-    mro_of,
-    static_attribute,
-    stored_attributes,
-)
+from tui.kernel.known_classes import Bound, Instance, Unknown, class_attributes, mro_of, static_attribute
+from tui.kernel.name_lookup import stored_attributes
 from tui.kernel.safe_objects import copy_of, is_a, module_of
 
 

@@ -50,8 +50,8 @@ class Inspection:
         self._before: Any = None
         self._table_at = -1
         self._lock = threading.Lock()  # of the marks in the table of variables
-        self._computing: threading.Event | None = None
-        """Set to cancel what the compute lane works on; None while it works on nothing."""
+        self._computing: set[threading.Event] = set()
+        """One for each computation in progress, of every client, to cancel it."""
 
     def handlers(self) -> dict[type[Request[Any]], Handler]:
         """Return what answers each request."""
@@ -155,7 +155,8 @@ class Inspection:
         self._need_torch()
         from tui.kernel import viewing
 
-        cancel = self._computing = threading.Event()
+        cancel = threading.Event()
+        self._computing.add(cancel)
         try:
             match request:
                 case ReadStatistics():
@@ -167,10 +168,10 @@ class Inspection:
         except viewing.ViewError as error:
             raise Refused(error.kind, str(error)) from None
         finally:
-            self._computing = None
+            self._computing.discard(cancel)
 
     def _cancel(self, request: CancelCompute) -> Cancelled:
-        computing = self._computing
-        if computing is not None:
-            computing.set()
-        return Cancelled(was_running=computing is not None)
+        computing = list(self._computing)
+        for cancel in computing:
+            cancel.set()
+        return Cancelled(was_running=bool(computing))

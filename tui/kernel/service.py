@@ -77,6 +77,7 @@ class Service:
         self.idle_s = idle_s
         self.torch = TorchImport(on_end=self._torch_ended)
         self._cell_running = False
+        self._wakes = False  # whether a signal wakes the event loop
         self._heard_at = time.monotonic()
         self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
         self._trainer_lock = threading.Lock()
@@ -97,8 +98,8 @@ class Service:
         """Take requests from now on, import torch in the background, watch for idleness."""
         self.kernel.torchtui = self  # type: ignore[attr-defined]
         self.kernel.shell_handlers[REQUEST] = self._answer
-        interrupts.guard_reply(self.kernel)
         ThreadOutput.install()
+        interrupts.guard_reply(self.kernel)
         events = self.kernel.shell.events
         events.register("pre_run_cell", self._before_cell)
         events.register("post_run_cell", self._after_cell)
@@ -130,8 +131,8 @@ class Service:
             body: dict[str, object] = {"ok": encode(self._carry_out(content))}
         except Refused as refusal:
             body = {"error": encode(Refusal(refusal.kind, str(refusal)))}
-        except Exception as error:  # noqa: BLE001
-            # a fault of ours or of an object we looked at: told whole, and the kernel lives on
+        except BaseException as error:  # noqa: BLE001
+            # a fault of ours or of an object we looked at, be it SystemExit, which would end this thread: told whole
             text = traceback.format_exc()
             body = {"error": encode(Refusal(type(error).__name__, str(error), text))}
         self.kernel.session.send(stream, REPLY, body, parent, ident)
@@ -162,6 +163,9 @@ class Service:
     def _prepare_cell(self, info: Any) -> None:
         self._cell_running = True
         self._heard_at = time.monotonic()
+        if not self._wakes:
+            self._wakes = True
+            interrupts.wake_loop()
         if self.torch.state == "importing" and "torch" in str(getattr(info, "raw_cell", "")):
             self.torch.wait()  # the cell's own import would wait as well; here it also finds the names bound
             self._bind_torch()
@@ -251,7 +255,8 @@ class Service:
             raise Refused("no run", "there is no run in this kernel")
         from tui.kernel.training import RunRefused
 
-        self._graphs.close_all()  # of the batch that the run goes on from: they would keep it alive
+        if request.action != "pause":
+            self._graphs.close_all()  # of the batch that the run goes on from: they would keep it alive
         try:
             state: RunState = self._trainer.control(request.action)
         except RunRefused as error:
@@ -260,8 +265,7 @@ class Service:
 
     def _run_changed(self, state: RunState) -> None:
         self.tell(Event("run", state.status))
-        if state.status != "running":
-            self.tell(Event("namespace"))
+        self.tell(Event("namespace"))  # a pause gives names to it, and going on takes them back
 
     def _shutdown(self, request: Shutdown) -> KernelStatus:
         if self._trainer is not None:

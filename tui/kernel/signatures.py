@@ -16,7 +16,7 @@ import types
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from tui.kernel.name_lookup import (
+from tui.kernel.known_classes import (
     Bound,
     Instance,
     Unknown,

@@ -88,7 +88,7 @@ def _layout(tensor: Tensor) -> str:
         if torch_private.dispatches_in_python(tensor):
             return ""
         if tensor.layout in _SPARSE:
-            return f"nnz={tensor._nnz():,}/{tensor.numel():,} "
+            return f"nnz={torch_private.sparse_parts(tensor)[-1].size(0):,}/{tensor.numel():,} "
         if tensor.is_quantized:
             if tensor.qscheme() is torch.per_tensor_affine:
                 return f"quantized scale={number(tensor.q_scale())} zero={tensor.q_zero_point()} "

@@ -84,6 +84,8 @@ def _strided_parts(tensor: Tensor, limit: int | None) -> list[Tensor]:
     if torch_private.dispatches_in_python(tensor):
         raise NoValuesError(f"values are behind {class_name(tensor)}")
     plain = tensor.detach()  # of the plain class: overrides are off here
+    if plain.layout is torch.strided:
+        refuse_freed(plain)
     if plain.is_quantized:
         if plain.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
             return [plain]
@@ -92,9 +94,23 @@ def _strided_parts(tensor: Tensor, limit: int | None) -> list[Tensor]:
         return [plain.dequantize()]
     if plain.layout is torch.strided:
         return [plain]
-    if plain.layout is torch._mkldnn:  # type: ignore[attr-defined]
+    if torch_private.is_mkldnn(plain):
         return [plain.to_dense()]
-    return [torch_private.stored_values(plain)]
+    values = torch_private.stored_values(plain)
+    refuse_freed(values)
+    return [values]
+
+
+def refuse_freed(tensor: Tensor) -> None:
+    """Raise `NoValuesError` where a strided tensor's memory was given back: to read it would end the process."""
+    if not Tensor.numel(tensor):
+        return
+    reach = sum(
+        (size - 1) * stride for size, stride in zip(Tensor.size(tensor), Tensor.stride(tensor), strict=True)
+    )
+    needed = (Tensor.storage_offset(tensor) + reach + 1) * Tensor.element_size(tensor)
+    if Tensor.untyped_storage(tensor).nbytes() < needed:
+        raise NoValuesError("its memory was freed")
 
 
 def _folded(tensor: Tensor) -> tuple[Tensor, int]:

@@ -171,6 +171,8 @@ def gradient_of(tensor: Tensor) -> Tensor | None:
 
 def attribute(tensor: Tensor, name: str) -> object:
     """Return an attribute by the getter of torch's own class."""
+    if name == "grad":
+        return torch_private.grad_of(tensor)
     return getattr(Tensor, name).__get__(tensor)
 
 

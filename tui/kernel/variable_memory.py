@@ -77,24 +77,17 @@ def storages_of(tensor: Tensor) -> dict[str, int]:
     """
     if torch_private.is_lazy(tensor) or str(attribute(tensor, "device")).startswith("meta"):
         return {}
-    layout = attribute(tensor, "layout")
-    parts = [tensor]
-    if layout is torch.sparse_coo:
-        parts = [Tensor._indices(tensor), Tensor._values(tensor)]
-    elif layout in (torch.sparse_csr, torch.sparse_bsr):
-        parts = [Tensor.crow_indices(tensor), Tensor.col_indices(tensor), Tensor.values(tensor)]
-    elif layout in (torch.sparse_csc, torch.sparse_bsc):
-        parts = [Tensor.ccol_indices(tensor), Tensor.row_indices(tensor), Tensor.values(tensor)]
-    elif layout is torch.jagged:
-        parts = [torch_private.stored_values(tensor)]
-    elif torch_private.dispatches_in_python(tensor):
+    parts = torch_private.sparse_parts(tensor) or (tensor,)
+    if attribute(tensor, "layout") is torch.jagged:
+        parts = (torch_private.stored_values(tensor),)
+    elif parts[0] is tensor and torch_private.dispatches_in_python(tensor):
         return {}
     found: dict[str, int] = {}
     for part in parts:
         try:
             storage = Tensor.untyped_storage(part)
             if storage.nbytes():
-                found[f"{part.device}:{storage.data_ptr():#x}"] = storage.nbytes()
+                found[f"{part.device}:{torch_private.storage_address(part):#x}"] = storage.nbytes()
         except (RuntimeError, NotImplementedError):  # opaque layouts have no storage
             continue
     return found

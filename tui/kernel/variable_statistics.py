@@ -141,7 +141,7 @@ def state_of(tensor: Tensor) -> State:
 def address_of(tensor: Tensor) -> int:
     """Return where the values lie; 0 where torch does not say."""
     try:
-        return int(Tensor.data_ptr(tensor))
+        return torch_private.address_of(tensor)
     except Exception:  # noqa: BLE001 - sparse, opaque and functional tensors each have their own refusal
         return 0
 

@@ -186,7 +186,7 @@ def _tracked(tensor: Tensor) -> bool:
 def _tensor_row(name: str, tensor: Tensor, memory: Memory, reading: Reading | None) -> Variable:
     storages = storages_of(tensor)
     grad_fn = attribute(tensor, "grad_fn")
-    grad = _grad_state(tensor)
+    grad = grad_state(tensor)
     if grad == "leaf+grad":
         _count_gradients(f"{name}.grad", [tensor], memory)
     return Variable(
@@ -208,7 +208,8 @@ def _tensor_row(name: str, tensor: Tensor, memory: Memory, reading: Reading | No
     )
 
 
-def _grad_state(tensor: Tensor) -> GradState:
+def grad_state(tensor: Tensor) -> GradState:
+    """Return what Autograd keeps of a tensor; never touches the `.grad` of a result."""
     if not attribute(tensor, "requires_grad"):
         return ""
     if not attribute(tensor, "is_leaf"):

@@ -171,7 +171,7 @@ class Flow:
     numbers: tuple[float, ...] = ()
     """Its values where there are at most 64."""
     holder: str = ""
-    """What the user calls a saved tensor: the name of the variable or parameter that holds it; empty where none does."""
+    """Of a saved tensor the name of the variable or parameter that holds it; empty where none does."""
 
 
 @dataclass(frozen=True)

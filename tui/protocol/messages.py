@@ -252,7 +252,13 @@ class ListModules(Request[ModuleTree]):
 
 # -- runs -------------------------------------------------------------------------------------------
 
-RunAction = Literal["pause", "resume", "step", "stop"]
+RunAction = Literal["pause", "resume", "step", "phase", "stop"]
+"""`step`: train one batch, then pause · `phase`: go to the end of the next phase of a batch, then pause; both pause a
+running run. From inside a batch `step` ends that batch; `stop` ends it as well, so that a whole state is kept."""
+
+RunPhase = Literal["", "forward", "loss", "backward", "step"]
+"""What of a batch has just been done: ``forward``: the model has run · ``loss``: the loss is computed · ``backward``:
+the gradients are there · ``step``: the parameters are updated. Empty: between two batches, not going by phases."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +274,10 @@ class RunState:
     """Optimizer steps completed."""
     error: str = ""
     """Why it failed, one or two sentences; empty unless `status` is failed."""
+    phase: RunPhase = ""
+    """Of a paused run: after which phase of the batch it waits; empty where it waits between two batches."""
+    batch: int = 0
+    """The batch of the epoch in progress that is being trained on or was the last, from 1; 0 before the first."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +289,7 @@ class StartRun(Request[RunState]):
 
 @dataclass(frozen=True)
 class ControlRun(Request[RunState]):
-    """Steer the run: the answer comes when the request is noted, the effect between two steps."""
+    """Steer the run: the answer comes when the request is noted, the effect between two steps, or two phases."""
 
     action: RunAction
 

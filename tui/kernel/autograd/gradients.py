@@ -182,7 +182,8 @@ def zero_grad(namespace: Mapping[str, object], names: Sequence[str] = ()) -> Cha
     chosen = [item for item in _chosen(namespace, names) if item.grad is not None]
     before = _summaries([item.grad for item in chosen])
     for item in chosen:
-        item.tensor.grad = None
+        with torch_private.FREEING_GRADIENTS:
+            item.tensor.grad = None
     rows = [
         Change(item.name, text, "None", norm, None) for item, (text, norm) in zip(chosen, before, strict=True)
     ]

@@ -182,14 +182,14 @@ class BackwardWatch:
 
 def _state_of(leaf: Tensor) -> _State:
     with torch_private.without_overrides():
-        grad = leaf.grad
-        return None if grad is None else (id(grad), torch_private.version_of(grad))
+        grad = torch_private.grad_of(leaf)
+        return (id(grad), torch_private.version_of(grad)) if isinstance(grad, Tensor) else None
 
 
 def _all_zeros(leaf: Tensor) -> bool:
     with torch.no_grad(), torch_private.without_overrides():
-        grad = leaf.grad
+        grad = torch_private.grad_of(leaf)
         try:
-            return grad is not None and not bool(torch.count_nonzero(grad))
+            return isinstance(grad, Tensor) and not bool(torch.count_nonzero(grad))
         except (RuntimeError, NotImplementedError):
             return False

@@ -1,7 +1,7 @@
 """The names a paused or ended run gives to the REPL.
 
-While a run trains, nothing here holds its tensors but what an earlier pause has left in the namespace: there
-`loss`, `output` and `batch` stay until the next pause or until the user deletes them.
+While a run trains, nothing here holds the tensors of a batch: when a paused run goes on, `loss`, `output` and `batch`
+leave the namespace, unless the user has put something of their own there. Who wants to keep one gives it another name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -17,7 +17,11 @@ from torch import nn
 from tui.kernel.training.batches import tensors_in
 from tui.kernel.training.experiment import Loader
 from tui.kernel.training.progress import Progress
+from tui.protocol.messages import RunPhase
 from tui.protocol.run import KnobValue, RunStatus
+
+OF_A_BATCH: Final = ("loss", "output", "batch")
+"""Names that are given at a pause and go with it."""
 
 
 class RunHandle:
@@ -27,7 +31,8 @@ class RunHandle:
     optimizer: torch.optim.Optimizer | None = None
     scheduler: Any | None = None
     loss: torch.Tensor | None = None
-    """Of the last batch before the run was paused or ended; None while it trains."""
+    """Of the batch in which, or after which, the run was paused or ended, with its graph; None while it trains, and
+    at a pause after the forward pass, where it is not computed yet."""
     output: Any = None
     """Of the same batch; None as well where the preset's own `step` calls the model in parts."""
     batch: Any = None
@@ -38,6 +43,8 @@ class RunHandle:
         self.knobs = knobs
         self.loaders: dict[str, Loader] = {}
         self.status: RunStatus = "running"
+        self.phase: RunPhase = ""
+        """Of a paused run: after which phase of the batch it waits; empty between two batches."""
         self.progress = Progress()
 
     @property
@@ -56,8 +63,9 @@ class RunHandle:
 
     def __repr__(self) -> str:
         model = type(self.model).__name__ if self.model is not None else "no model yet"
+        after = f" after {self.phase}" if self.phase else ""
         return (
-            f"<run {self.folder.name}: {self.status}, epoch {self.epoch}, step {self.step}, {model};"
+            f"<run {self.folder.name}: {self.status}{after}, epoch {self.epoch}, step {self.step}, {model};"
             " .model .optimizer .scheduler .loss .output .batch .loaders .knobs .folder>"
         )
 
@@ -92,14 +100,13 @@ class Handover:
                 self._given.pop(name, None)
         return skipped
 
-    def take_back(self) -> None:
-        """Delete the names that still hold what was given: the run they belong to is over."""
-        if self.namespace is not None:
-            absent = object()
-            for name in self._given:
-                if self._holds_given(name, self.namespace.get(name, absent)):
-                    self.namespace.pop(name, None)
-        self._given.clear()
+    def take_back(self, *names: str) -> None:
+        """Delete the names, or all, that still hold what was given: what they belong to is over."""
+        absent = object()
+        for name in names or list(self._given):
+            if self.namespace is not None and self._holds_given(name, self.namespace.get(name, absent)):
+                self.namespace.pop(name, None)
+            self._given.pop(name, None)
 
     def let_go(self) -> None:
         """Forget what the user has deleted or replaced, so that it is not kept alive from here."""

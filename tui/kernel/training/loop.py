@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import torch
 
-from tui.kernel.training.batches import batch_size, describe, is_pair, mover
+from tui.kernel.torch_private import FREEING_GRADIENTS
+from tui.kernel.training.batches import batch_size, is_pair, mover
+from tui.kernel.training.by_hand import Marks, gradient_marks, look_at
 from tui.kernel.training.control import Control
 from tui.kernel.training.evaluation import evaluate, preview
 from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.loop_events import LoopEvents
 from tui.kernel.training.phases import BACKWARD, DATA, FORWARD, OPTIMIZER
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.randomness import (
@@ -20,44 +24,11 @@ from tui.kernel.training.randomness import (
     restore_random_state,
 )
 from tui.kernel.training.recorder import Recorder
+from tui.kernel.training.refusals import LoopError, NotFiniteLoss, check_loss, no_batches, no_pair
 from tui.kernel.training.trainmetrics import TrainMetrics
+from tui.protocol.messages import RunPhase
 
-
-class NotFiniteLoss(ArithmeticError):
-    """The loss of a step is NaN or infinite."""
-
-    def __init__(self, step: int, value: float) -> None:
-        super().__init__(f"the loss is {value} at step {step}")
-        self.step = step
-
-
-class LoopError(ValueError):
-    """A batch, loss or loader is not what a loop can work with; the message is for the user."""
-
-
-class LoopEvents(Protocol):
-    """What the loop tells as it goes; each is called in the training thread, between steps."""
-
-    def paused(self) -> None:
-        """The loop is about to wait; also after each single step."""
-
-    def resumed(self) -> None:
-        """The loop goes on."""
-
-    def epoch_ended(self, train: dict[str, float], val: dict[str, float] | None) -> None:
-        """An epoch is complete, its evaluation included; `train` and `val` hold mean loss and metrics."""
-
-    def tested(self, test: dict[str, float]) -> None:
-        """The test set has been evaluated with the final weights."""
-
-    def previewed(self, text: str) -> None:
-        """The preset's preview of the model after an epoch."""
-
-    def checkpoint_is_due(self, now_s: float) -> bool:
-        """Return whether the state is to be kept inside the epoch."""
-
-    def checkpoint(self) -> None:
-        """Keep the state; the log is up to the last step."""
+__all__ = ["Loop", "LoopError", "NotFiniteLoss"]
 
 
 class Loop:
@@ -87,8 +58,10 @@ class Loop:
         self._generators = generators_of([experiment.train])
         self._move = mover(device)
         self._metrics = TrainMetrics(experiment, device) if experiment.metrics is not None else None
-        self._needs_closure = _requires_closure(experiment.optimizer)
+        self.needs_closure = _requires_closure(experiment.optimizer)
+        """Whether the optimizer evaluates the loss itself, several times a step: then a step has no phases."""
         self._evaluating = False
+        self._marks: Marks | None = None  # of the gradients at the first pause inside the batch in work
 
     def run(self) -> None:
         """Train to the last epoch, then evaluate the test set.
@@ -126,7 +99,7 @@ class Loop:
         recorder.close_window()
         del batches  # ends the loader's workers before those of the evaluation start
         if progress.batch == 0:
-            raise LoopError(self._no_batches())
+            raise no_batches(progress.step, progress.epoch)
         self._settle()
         train = dict(self._metrics.take()) if self._metrics is not None else {}
         mean_loss = recorder.mean_loss()
@@ -176,21 +149,27 @@ class Loop:
                 break
             self.batch = batch = move(batch)
             clock.mark(DATA)
-            optimizer.zero_grad()  # before the forward pass: a pause finds the gradients of the last batch
-            if self._needs_closure:
+            with FREEING_GRADIENTS:  # before the forward pass: a pause finds the gradients of the last batch
+                optimizer.zero_grad()
+            by_hand = False
+            if self.needs_closure:
                 loss = self._closure_step(batch)
             else:
                 loss = self._forward(batch)
                 clock.mark(FORWARD)
+                by_hand = control.phase_pending and self._pause_with_loss(loss)
             step = progress.step + 1
             value = recorder.loss(step, loss)
             if (
                 value is not None and value - value != 0.0
             ):  # NaN or infinite, and the parameters are still good
                 raise NotFiniteLoss(step, value)
-            if not self._needs_closure:
-                loss.backward()
+            if not self.needs_closure:
+                if not by_hand:
+                    loss.backward()
                 now_s = clock.mark(BACKWARD)
+                if control.phase_pending:
+                    self._pause_inside("backward", BACKWARD)
                 if now_s >= gradients.next_at_s:
                     gradients.after_backward(step)
                     clock.start()
@@ -211,7 +190,7 @@ class Loop:
                 self._settle()
                 self._events.checkpoint()
             if control.pending:
-                self._gate()
+                self._gate("step" if control.by_phase else "")
             clock.start()
 
     def _forward(self, batch: Any) -> torch.Tensor:
@@ -221,16 +200,14 @@ class Loop:
             loss = experiment.step(experiment.model, batch, experiment.loss)
         else:
             if not is_pair(batch):
-                raise LoopError(
-                    f"data()['train'] gives batches of {_shape_of(batch)}; without a step(model, batch, loss)"
-                    " a batch must be (input, target)"
-                )
+                raise no_pair(batch)
             self.output = output = experiment.model(batch[0])
+            if self._control.phase_pending and not self.needs_closure:
+                self.loss = None  # that of the batch before
+                self._pause_inside("forward", FORWARD)
             loss = experiment.loss(output, batch[1])
         self.loss = loss
-        checked: object = loss
-        if not isinstance(checked, torch.Tensor) or loss.numel() != 1 or not loss.requires_grad:
-            raise LoopError(_bad_loss(loss, "step()" if experiment.step is not None else "loss()"))
+        check_loss(loss, "step()" if experiment.step is not None else "loss()")
         return loss
 
     def _closure_step(self, batch: Any) -> torch.Tensor:
@@ -238,7 +215,8 @@ class Loop:
         optimizer, clock = self.experiment.optimizer, self._recorder.clock
 
         def closure() -> torch.Tensor:
-            optimizer.zero_grad()
+            with FREEING_GRADIENTS:
+                optimizer.zero_grad()
             loss = self._forward(batch)
             clock.mark(FORWARD)
             loss.backward()
@@ -253,21 +231,55 @@ class Loop:
         if not self._evaluating:
             self.output = output
 
+    # -- pauses inside a batch ----------------------------------------------------------------------
+
+    def _pause_inside(self, phase: RunPhase, timed_as: int) -> None:
+        """Wait inside a batch if that is asked for. See NOTE [Inside a batch] in `control`."""
+        if not self._control.waits_at_phase:
+            return
+        if self._marks is None:
+            self._marks = gradient_marks(self.experiment.model.parameters())
+        self._recorder.clock.interrupt(timed_as)
+        self._recorder.close_window()
+        self._read_losses()
+        self._control.at_phase(partial(self._events.paused, phase), self._events.resumed)
+        self._recorder.open_window()
+
+    def _pause_with_loss(self, loss: torch.Tensor) -> bool:
+        """Wait if that is asked for; return whether the backward is not to run: see NOTE [Backward by hand]."""
+        self._pause_inside("loss", FORWARD)
+        if self._marks is None:
+            return False
+        is_done, words = look_at(loss, self.experiment.model.parameters(), self._marks)
+        if words:
+            self._events.meddled(words)
+        self._recorder.clock.start()
+        return is_done
+
     # -- between steps ------------------------------------------------------------------------------
 
-    def _gate(self) -> None:
+    def _gate(self, phase: RunPhase = "") -> None:
         """Wait while paused."""
+        self._marks = None
         self._recorder.close_window()
         self._settle()
-        self._control.after_step(self._events.paused, self._events.resumed)
+        self._control.after_step(partial(self._events.paused, phase), self._events.resumed)
         self._recorder.open_window()
 
     def _settle(self) -> None:
         """Bring the log up to the last step. This is a sync point."""
+        self._read_losses()
+        self.progress.epoch_loss = self._recorder.loss_so_far
+
+    def _read_losses(self) -> None:
+        """Bring the log up to the last loss. This is a sync point.
+
+        Raises:
+            NotFiniteLoss: one that had not been read yet was NaN or infinite.
+        """
         self._recorder.flush(wait=True)
         if self._recorder.first_not_finite is not None:
             raise NotFiniteLoss(*self._recorder.first_not_finite)
-        self.progress.epoch_loss = self._recorder.loss_so_far
 
     def _evaluate(self, name: str) -> dict[str, float] | None:
         loader = self.experiment.loaders.get(name)
@@ -325,32 +337,8 @@ class Loop:
     def _lr(self) -> object:
         return self.experiment.optimizer.param_groups[0].get("lr")
 
-    def _no_batches(self) -> str:
-        if self.progress.step == 0:
-            return "data()['train'] has no batches"
-        return (
-            f"data()['train'] gave no batches in epoch {self.progress.epoch + 1}: it is exhausted"
-            " (a generator?); a DataLoader or a list can be gone through again"
-        )
-
 
 def _requires_closure(optimizer: torch.optim.Optimizer) -> bool:
     """Return whether `step` cannot be called without a closure, as with LBFGS."""
     parameter = inspect.signature(type(optimizer).step).parameters.get("closure")
     return parameter is not None and parameter.default is inspect.Parameter.empty
-
-
-def _bad_loss(loss: object, source: str) -> str:
-    if not isinstance(loss, torch.Tensor):
-        return f"{source} must give a scalar tensor, got {type(loss).__name__}"
-    if loss.numel() != 1:
-        return f"{source} must give one number per batch, got {describe(loss)}: take its mean or sum"
-    return (
-        f"the loss that {source} gives depends on no parameter (it does not require grad): was it made under"
-        " no_grad, detached, or are all parameters frozen?"
-    )
-
-
-def _shape_of(batch: Any) -> str:
-    length = f" of {len(batch)}" if isinstance(batch, list | tuple) else ""
-    return f"{type(batch).__name__}{length} ({describe(batch)})"

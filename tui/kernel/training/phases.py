@@ -35,6 +35,10 @@ class PhaseClock:
         self._last_s = now_s
         return now_s
 
+    def interrupt(self, phase: int) -> None:
+        """Leave out what comes next, inside a phase or right after it, until `start`."""
+        PhaseClock.mark(self, phase)
+
     def step_done(self) -> None:
         """End a step."""
         self._steps += 1
@@ -78,6 +82,13 @@ class CudaPhaseClock(PhaseClock):
                 self._flying.append(self._current)
                 self._current = None
         return now_s
+
+    def interrupt(self, phase: int) -> None:
+        """Leave out what comes next; this step is not timed on the device."""
+        super().interrupt(phase)
+        if self._current is not None:
+            self._pool.append(self._current)
+            self._current = None
 
     def take(self) -> dict[str, float]:
         """Return the means, those of the device over the timed steps that have ended by now."""

@@ -99,10 +99,10 @@ class Trainer:
             return state
 
     def control(self, action: RunAction) -> RunState:
-        """Note a request; its effect comes between two steps.
+        """Note a request; its effect comes between two steps, that of `phase` between two phases.
 
         Raises:
-            RunRefused: there is no run, or it has ended.
+            RunRefused: there is no run, or it has ended, or its steps have no phases.
         """
         worker = self._worker
         if worker is None:
@@ -110,6 +110,8 @@ class Trainer:
         state = worker.state()
         if worker.has_ended:
             raise RunRefused(f"run {state.id} has ended ({state.status})")
+        if action == "phase" and worker.why_no_phases:
+            raise RunRefused(f"{worker.why_no_phases}; a whole step can be taken")
         worker.control.ask(action)
         return worker.state()
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Final
 
 import torch
 
@@ -36,14 +37,17 @@ from tui.kernel.training.experiment import (
     build_experiment,
 )
 from tui.kernel.training.failure import NotFiniteParameters, as_run_error
-from tui.kernel.training.handover import Handover, RunHandle
+from tui.kernel.training.handover import OF_A_BATCH, Handover, RunHandle
 from tui.kernel.training.loop import Loop, NotFiniteLoss
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.randomness import seed_everything
 from tui.kernel.training.recorder import Recorder
 from tui.kernel.training.rundir import RunRecord, git_state, utc_now
-from tui.protocol.messages import RunState
+from tui.protocol.messages import RunPhase, RunState
 from tui.protocol.run import KnobValue, RunError, RunStatus
+
+INSIDE: Final = ("forward", "loss", "backward")
+"""Phases after which a batch is not done, and the state not whole."""
 
 
 @dataclass
@@ -87,6 +91,7 @@ class Worker:
         self._on_change = on_change
         self._handle = RunHandle(plan.folder, dict(plan.source.knobs))
         self._handover = handover
+        self._phase: RunPhase = ""
         self._told_skipped: set[str] = set()
         self._log = RunLog(plan.folder / "log.txt")
         self._events: EventFile | None = None
@@ -120,6 +125,19 @@ class Worker:
             epoch=self.progress.epoch,
             step=self.progress.step,
             error=self.error.message if self.error is not None else "",
+            phase=self._phase,
+            batch=self.progress.batch + (self._phase in INSIDE),
+        )
+
+    @property
+    def why_no_phases(self) -> str:
+        """Why the run cannot be paused inside a batch; empty where it can, or where that is not known yet."""
+        loop, experiment = self._loop, self._experiment
+        if loop is None or experiment is None or not loop.needs_closure:
+            return ""
+        name = type(experiment.optimizer).__name__
+        return (
+            f"{name} runs forward and backward several times in one step, so there are no phases to pause at"
         )
 
     # -- the thread ---------------------------------------------------------------------------------
@@ -214,24 +232,32 @@ class Worker:
 
     # -- what the loop tells (LoopEvents) -----------------------------------------------------------
 
-    def paused(self) -> None:
-        """Keep the state, show the objects, and say so."""
+    def paused(self, phase: RunPhase = "") -> None:
+        """Keep the state where it is whole, show the objects, and say so."""
         self._count_time()
         assert self._checkpoints is not None
-        if self.status != "paused" or self._checkpoints.cost_s <= Checkpoints.SMALL_S:
+        inside = phase in INSIDE
+        if not inside and (self.status != "paused" or self._checkpoints.cost_s <= Checkpoints.SMALL_S):
             self._checkpoints.save()
         if self.status != "paused":
-            self._log.say(f"paused at step {self.progress.step}")
+            after = f"after the {phase} of step {self.progress.step + 1}"
+            self._log.say(f"paused {after if inside else f'at step {self.progress.step}'}")
         self._give_all()
-        self._set_status("paused")
+        self._set_status("paused", phase)
 
     def resumed(self) -> None:
-        """Go on."""
+        """Go on, and let go of the batch."""
         self._began_s = perf_counter()
         self._handle.drop_batch()
+        self._handover.take_back(*OF_A_BATCH)
         if self.status != "running":
             self._log.say("resumed")
             self._set_status("running")
+
+    def meddled(self, words: str) -> None:
+        """Write to the log and to the record what the user has made of a step."""
+        self._log.say(f"step {self.progress.step + 1}: {words}")
+        self._note_warning(f"of some step: {words}")
 
     def epoch_ended(self, train: dict[str, float], val: dict[str, float] | None) -> None:
         """Write the log's line, the record and the checkpoints of an epoch."""
@@ -344,6 +370,11 @@ class Worker:
         info = self.plan.record.info
         if warning not in info.warnings:
             self._log.say(f"warning: {warning}")
+            self._note_warning(warning)
+
+    def _note_warning(self, warning: str) -> None:
+        info = self.plan.record.info
+        if warning not in info.warnings:
             self.plan.record.update(warnings=(*info.warnings, warning))
 
     def _give_run(self) -> None:
@@ -366,7 +397,11 @@ class Worker:
         names["optimizer"] = self._experiment.optimizer
         if loop is not None and loop.batch is not None:
             handle.loss, handle.output, handle.batch = loop.loss, loop.output, loop.batch
-            names.update(loss=loop.loss, output=loop.output, batch=loop.batch)
+            names.update(output=loop.output, batch=loop.batch)
+            if loop.loss is not None:
+                names["loss"] = loop.loss
+            else:
+                self._handover.take_back("loss")  # the batch before's
         self._handover.let_go()
         self._note_skipped(self._handover.give(names))
 
@@ -386,14 +421,14 @@ class Worker:
         progress = self.progress
         self.plan.record.update(epoch=progress.epoch, step=progress.step, train_s=round(progress.train_s, 3))
 
-    def _set_status(self, status: RunStatus) -> None:
+    def _set_status(self, status: RunStatus, phase: RunPhase = "") -> None:
         """Change the status, in the record first."""
         self._note_progress()
         ended = status not in ("running", "paused")
         self.plan.record.update(status=status, error=self.error, ended_at=utc_now() if ended else None)
-        self._handle.status = status
+        self._handle.status, self._handle.phase = status, phase
         self.plan.record.write()
-        self.status = status
+        self.status, self._phase = status, phase
         if not ended:
             self._tell()
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tui.kernel.safe_objects import class_name, cut, is_a, length_of
+from tui.kernel.safe_objects import class_name, cut, is_a
 from tui.kernel.viewing import allowed, callables
 from tui.kernel.viewing.arrays import is_array, tensor_of
 from tui.kernel.viewing.errors import ViewError
 from tui.kernel.viewing.identity import serial_of, version_of
 from tui.kernel.viewing.indexing import index_tensor, is_basic
-from tui.kernel.viewing.lookups import article, attribute_of, item_of, nearest, parameter_paths
+from tui.kernel.viewing.lookups import attribute_of, item_of, listed, nearest, what_is
 from tui.kernel.viewing.memo import MEMO
 from tui.kernel.viewing.operations import BINARY, COMPARE, NUMBERS, UNARY, guarded, plain
 
@@ -33,23 +33,6 @@ _NO_SYNTAX: Final = {
     ast.Await: "a view waits for nothing",
     ast.JoinedStr: "a view makes no texts",
 }
-
-
-def what_is(value: object, text: str) -> str:
-    """Return what is named instead of a tensor, and how to get at one."""
-    name = class_name(value)
-    if value is None:
-        return "None."
-    if is_a(value, nn.Module):
-        first = next(iter(parameter_paths(value, text)), None)
-        return f"a module, {name}" + (
-            f"; look at one of its parameters, such as {first[0]}." if first else "."
-        )
-    if is_a(value, dict):
-        return f"a {name} of {length_of(value):,}; look at one of its values, as in {text}['name']."
-    if is_a(value, list) or is_a(value, tuple):
-        return f"a {name} of {length_of(value):,}; look at one of its items, as in {text}[0]."
-    return f"{article(name)}, not a tensor."
 
 
 class Evaluator:
@@ -82,6 +65,12 @@ class Evaluator:
             return kind(node)
         except RecursionError:
             raise ViewError("bad expression", "The expression is nested too deeply.") from None
+        except ViewError:
+            found = listed(self._namespace, node)
+            if found is None:
+                raise
+            self.reach(found)
+            return found
 
     # -- keys -------------------------------------------------------------------------------------
 

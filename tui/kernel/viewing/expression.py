@@ -20,8 +20,9 @@ from torch import Tensor
 from tui.kernel.safe_objects import cut, is_a
 from tui.kernel.viewing.arrays import is_array, tensor_of
 from tui.kernel.viewing.errors import ViewError
-from tui.kernel.viewing.evaluator import Evaluator, what_is
+from tui.kernel.viewing.evaluator import Evaluator
 from tui.kernel.viewing.identity import serial_of, version_of
+from tui.kernel.viewing.lookups import what_is
 
 _LONGEST: Final = 2000
 

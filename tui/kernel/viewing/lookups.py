@@ -6,6 +6,7 @@ See NOTE [Foreign objects] in `tui.kernel.safe_objects`: no property, `__getattr
 
 from __future__ import annotations
 
+import ast
 import collections
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 
 from tui.kernel import torch_private
 from tui.kernel.module_walk import member_path, parameters_of, walk
-from tui.kernel.safe_objects import class_name, copy_of, instance_attributes, is_a, name_of
+from tui.kernel.safe_objects import class_name, copy_of, instance_attributes, is_a, length_of, name_of
+from tui.kernel.variable_members import values_of
+from tui.kernel.variable_paths import GoneError, resolve
 from tui.kernel.viewing.errors import ViewError
 
 _MISSING: Final = object()
@@ -45,6 +48,41 @@ def parameter_paths(module: nn.Module, path: str) -> Iterator[tuple[str, Tensor]
     for visit in walk(path, module):
         for name, tensor in () if visit.first else parameters_of(visit.module):
             yield member_path(visit.path, visit.module, name, "_parameters"), tensor
+
+
+def what_is(value: object, text: str) -> str:
+    """Return what is named instead of a tensor, and how to get at one."""
+    name = class_name(value)
+    if value is None:
+        return "None."
+    if is_a(value, nn.Module):
+        first = next(iter(parameter_paths(value, text)), None)
+        return f"a module, {name}" + (
+            f"; look at one of its parameters, such as {first[0]}." if first else "."
+        )
+    if is_a(value, dict):
+        return f"a {name} of {length_of(value):,}; look at one of its values, as in {text}['name']."
+    if is_a(value, list) or is_a(value, tuple):
+        return f"a {name} of {length_of(value):,}; look at one of its items, as in {text}[0]."
+    return f"{article(name)}, not a tensor."
+
+
+def listed(namespace: Mapping[str, object], node: ast.expr) -> object:
+    """Return what the table of variables lists under a path of more than names and numbers; None: nothing.
+
+    Such as ``list(table.values())[0]``, where the key is nothing that can be typed.
+
+    Raises:
+        ViewError: it is such a path, and leads nowhere now.
+    """
+    if not isinstance(node, ast.Subscript):
+        return None
+    try:
+        return resolve(namespace, ast.unparse(node))[-1]
+    except GoneError as error:
+        if isinstance(node.value, ast.Call):
+            raise ViewError("gone", f"{error}.") from None
+        return None
 
 
 def attribute_of(obj: object, name: str, path: str) -> object:
@@ -87,11 +125,13 @@ def item_of(obj: object, key: object, path: str) -> object:
         return _item_of_dict(obj, key, path)
     if is_a(obj, list) or is_a(obj, tuple):
         return _item_of_sequence(obj, key, path)
+    if is_a(obj, collections.deque):
+        return _item_of_sequence(values_of(obj, collections.deque.__len__(obj)), key, path)
     if is_a(obj, nn.Module):
         raise ViewError("bad expression", f"{path} is {article(class_name(obj))}, which has no such items.")
     raise ViewError(
         "bad expression",
-        f"{path} is {article(class_name(obj))}: a view takes items of tensors, lists, tuples, dictionaries and "
+        f"{path} is {article(class_name(obj))}: a view takes items of tensors, lists, tuples, deques, dictionaries and "
         "torch's containers of modules only.",
     )
 

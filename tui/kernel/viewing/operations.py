@@ -131,7 +131,7 @@ def _result_bytes(
 
 
 def _new_bytes(tensor: Tensor) -> int:
-    return 0 if tensor._is_view() else tensor.numel() * tensor.element_size()
+    return 0 if torch_private.is_view(tensor) else tensor.numel() * tensor.element_size()
 
 
 def _as_meta(value: object) -> object:

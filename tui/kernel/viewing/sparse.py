@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,12 +95,12 @@ def _near(opened: Opened, frame: Frame) -> Entries:
     tensor = tensor.detach()
     start, length = frame.range_of(0)
     if tensor.layout is torch.sparse_csr and tensor.dim() == 2:
-        return _compressed(tensor.crow_indices(), tensor.col_indices(), tensor.values(), (start, length), 0)
+        return _compressed(torch_private.sparse_parts(tensor), (start, length), 0)
     if tensor.layout is torch.sparse_csc and tensor.dim() == 2:
-        return _compressed(tensor.ccol_indices(), tensor.row_indices(), tensor.values(), frame.range_of(1), 1)
+        return _compressed(torch_private.sparse_parts(tensor), frame.range_of(1), 1)
     if tensor.layout is not torch.sparse_coo:
         return entries_of(opened)
-    places, values = Tensor._indices(tensor), Tensor._values(tensor)
+    places, values = torch_private.sparse_parts(tensor)
     if tensor.is_coalesced() and len(places):  # sorted by the first dimension
         bounds = torch.tensor([start, start + length], device=places.device)
         first, last = torch.searchsorted(places[0].contiguous(), bounds).tolist()
@@ -107,10 +108,9 @@ def _near(opened: Opened, frame: Frame) -> Entries:
     return Entries(places, values)
 
 
-def _compressed(
-    pointers: Tensor, others: Tensor, values: Tensor, shown: tuple[int, int], dim: int
-) -> Entries:
+def _compressed(parts: Sequence[Tensor], shown: tuple[int, int], dim: int) -> Entries:
     """Return the entries of the rows (of CSR; `dim` 0) or columns (of CSC; 1) in a range."""
+    pointers, others, values = parts
     start, length = shown
     pointers = pointers[start : start + length + 1].long()
     if not length:

@@ -24,7 +24,7 @@ from tui.kernel.tensor_stats import TensorStats, Unavailable, tensor_stats
 from tui.kernel.viewing.arrange import arranged_whole
 from tui.kernel.viewing.errors import ViewError, check, reading
 from tui.kernel.viewing.opened import Opened, opened_view
-from tui.kernel.viewing.strided import magnitudes, refuse_freed
+from tui.kernel.viewing.strided import magnitudes
 from tui.protocol.values import TensorFacts
 from tui.protocol.viewing import Histogram, ReadStatistics, Statistics
 
@@ -50,8 +50,6 @@ def read_statistics(
     with reading(request.view.expression):
         opened = opened_view(namespace, request.view)
         values = arranged_whole(opened) if request.view.arrangement else opened.tensor
-        if opened.facts.tensor.layout == "strided":
-            refuse_freed(values)
         source = source_of(values, limit=request.limit)
         totals = _totals(source, cancel)
         stats = totals.stats(source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from tui.kernel import torch_private
 from tui.kernel.drawing.plain_values import refuse_valueless
 from tui.kernel.safe_objects import class_name
-from tui.kernel.tensor_blocks import NoValuesError
+from tui.kernel.tensor_blocks import NoValuesError, refuse_freed
 from tui.kernel.viewing.memo import MEMO
 from tui.kernel.viewing.operations import guarded, plain
 
@@ -45,7 +44,7 @@ def strided_of(opened: Opened) -> Tensor:
     tensor = plain(tensor, opened.name)
     if tensor.is_quantized:
         return tensor if tensor.qscheme() in _PER_TENSOR else _laid_out(opened, Tensor.dequantize)
-    tensor = without_names(tensor.detach())
+    tensor = torch_private.without_names(tensor.detach())
     if tensor.layout is not torch.strided:
         return _laid_out(opened, Tensor.to_dense)
     refuse_freed(tensor)
@@ -61,22 +60,6 @@ def _laid_out(opened: Opened, function: object) -> Tensor:
     result = MEMO.result(("laid out", opened.key), opened.evaluated.operands, compute)
     assert isinstance(result, Tensor)
     return result
-
-
-def without_names(tensor: Tensor) -> Tensor:
-    """Return the tensor with no names of dimensions, where torch has them."""
-    rename: Callable[[None], Tensor] | None = getattr(tensor, "rename", None)
-    return tensor if rename is None or not any(getattr(tensor, "names", ())) else rename(None)
-
-
-def refuse_freed(tensor: Tensor) -> None:
-    """Raise `NoValuesError` where the memory of a strided tensor was given back while the tensor lives on."""
-    if not tensor.numel():
-        return
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride(), strict=True))
-    needed = (tensor.storage_offset() + reach + 1) * tensor.element_size()
-    if Tensor.untyped_storage(tensor).nbytes() < needed:
-        raise NoValuesError("its memory was freed")
 
 
 def workable(values: Tensor) -> Tensor:

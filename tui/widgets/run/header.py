@@ -37,6 +37,10 @@ class HeaderData:
     """Newest value of each tag."""
     problem: str = ""
     """What is wrong with the run, in plain words; empty where nothing is."""
+    phase: str = ""
+    """Of a paused run: after which phase of the batch it waits; empty where that is not known, or between two."""
+    batch: int = 0
+    """With `phase`: which batch of the epoch, from 1."""
 
 
 def header_lines(data: HeaderData, width: int) -> Lines:
@@ -48,6 +52,10 @@ def _first(data: HeaderData) -> list[Span]:
     mark = STATUS_MARKS.get(data.status, "·")
     epoch = min(data.epoch + (data.status in ("running", "paused")), data.epochs or data.epoch + 1)
     facts = [f"epoch {epoch}/{data.epochs}" if data.epochs else f"epoch {epoch}"]
+    status = data.status
+    if data.status == "paused" and data.phase:
+        status = f"paused after {data.phase}"
+        facts[0] += f" batch {data.batch:,}"
     facts.append(f"step {data.step:,}/{data.total_steps:,}" if data.total_steps else f"step {data.step:,}")
     if data.status == "running":
         if data.steps_per_s:
@@ -60,7 +68,7 @@ def _first(data: HeaderData) -> list[Span]:
         facts.append(f"trained {words.duration(data.info.train_s)}")
     return [
         (f" {data.name} ", "name"),
-        (f" {mark} {data.status} ", data.status),
+        (f" {mark} {status} ", data.status),
         (" " + " · ".join(facts), ""),
     ]
 
