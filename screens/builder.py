@@ -1,82 +1,117 @@
-"""Builder: the modules of the namespace as trees, with shapes and parameter counts."""
+"""Builder: put a model together, see its shapes, take the code away."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.widgets import Static
+from textual.containers import Horizontal, Vertical
 
-from screens.base import BaseScreen
+from screens.builder_bindings import BUILDER_KEYS, NEEDS_BLOCK, NEEDS_CODE
+from screens.builder_control import BuilderControl
+from screens.builder_running import BuilderRunning, Doors
+from screens.builder_showing import PANE_TABS
 from tui.client import news
-from tui.client.errors import KernelRefused
-from tui.protocol.messages import ListModules, ModuleTree
-from tui.widgets.foreign import plain
-from tui.widgets.keys import key
-from tui.widgets.record_table import RecordTable
-from tui.widgets.variable_rows import MODULE_COLUMNS, module_rows
-
-EMPTY = """\
-No modules yet. On F2, type for example
-
-    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-
-and its layers appear here with their shapes and parameter counts."""
+from tui.client.session import KernelSession
+from tui.widgets.builder.chooser import Chooser
+from tui.widgets.builder.code_pane import CodePane
+from tui.widgets.builder.details import Details
+from tui.widgets.builder.form import PropertyForm
+from tui.widgets.builder.head import BuilderHead
+from tui.widgets.builder.tree import BlockTree
+from tui.widgets.gradients.views import PanelTabs
 
 
-class BuilderScreen(BaseScreen):
-    """The modules of the namespace."""
+class BuilderScreen(BuilderRunning):
+    """The blocks of a model at the left; its code, a block's properties or a question at the right."""
 
     MODE = "builder"
-    ABOUT = "Every nn.Module of the namespace as a tree: layers, shapes of their parameters, counts (shared ones once)."
-    CSS_PATH = "tables.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("r", "refresh", "Refresh", "builder.refresh", "Ask the kernel again"),
-    ]
+    ABOUT = (
+        "Put a model together from layers: after each edit the kernel runs it on the meta device and tells the shapes, "
+        "the parameters, the memory to train it, and what would mend a row that fails."
+    )
+    CSS_PATH = "builder.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*BUILDER_KEYS]
+
+    def __init__(
+        self,
+        session: KernelSession,
+        modes: tuple[str, ...],
+        *,
+        store: Path | None = None,
+        doors: Doors | None = None,
+    ) -> None:
+        """`store`: the file that the design is kept in; `doors`: what is reached beyond the kernel."""
+        super().__init__(session, modes)
+        self.kernel = session
+        self.doors = doors or Doors()
+        self.control = BuilderControl(session, self.changed, store)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the table."""
+        """Lay out the line at the top, the tree, and what stands beside it."""
         with Vertical(id="body"):
-            yield RecordTable(MODULE_COLUMNS, id="modules")
-            yield Static(EMPTY, id="empty", markup=False)
-            yield Static("", id="note", markup=False)
+            yield BuilderHead(id="head")
+            with Horizontal(id="work"):
+                with Vertical(id="left"):
+                    yield BlockTree(take_key=self.take_key, looked=self.looked, id="tree")
+                with Vertical(id="side"):
+                    yield PanelTabs(PANE_TABS, id="code-tabs")
+                    yield CodePane(id="code")
+                    yield PropertyForm(id="form")
+                    yield Chooser(take_key=self.take_line_key, id="chooser")
+            yield Details(id="details")
+
+    def on_mount(self) -> None:
+        """Have the kernel look at the design from now on, and what changed written."""
+        self.run_worker(self.control.follow(), group="follow")
+        self.run_worker(self.control.follow_writing(), group="write")
+
+    def on_unmount(self) -> None:
+        """Leave nothing unwritten."""
+        self.control.write_now()
 
     def on_screen_resume(self) -> None:
         """Show what is true now."""
-        self.refresh_modules()
+        if self.focused is None:
+            self.set_focus(self.blocks)
+        self.control.look_again()
+        self.read_catalogue()
+        self.changed()
 
     def on_news(self, news_item: news.News) -> None:
-        """Follow the namespace while the screen is shown."""
+        """Look again when the kernel is back, or its namespace another; open what was tried out."""
         match news_item:
-            case news.EventHeard(event) if event.kind in ("namespace", "torch") and self.is_current:
-                self.refresh_modules()
+            case news.KernelEnded() | news.StateChanged("dead"):
+                self.control.note_gone()
+            case news.StateChanged("idle") if self.control.problem:
+                self.control.look_again(catalogue=self.control.catalogue is None)
+                self.refresh_catalogue()
+            case news.EventHeard(event) if event.kind in ("namespace", "torch"):
+                self.control.look_again(catalogue=True)
+                if event.kind == "torch":
+                    self.refresh_catalogue()
+            case news.CellEnded():
+                self.follow_cell(news_item)
 
-    def action_refresh(self) -> None:
-        """Ask the kernel again."""
-        self.refresh_modules()
+    @work(exclusive=True, group="catalogue")
+    async def read_catalogue(self) -> None:
+        """Have the list of layers, if another one may be true."""
+        await self.control.read_catalogue()
 
-    @work(exclusive=True, group="modules")
-    async def refresh_modules(self) -> None:
-        """Ask for the modules and show them."""
-        if self.session is None:
-            return
-        try:
-            tree = await self.session.ask(ListModules())
-        except (KernelRefused, RuntimeError, TimeoutError):
-            return  # the kernel is gone or has no torch: the status bar says so
-        self.show(tree)
+    def refresh_catalogue(self) -> None:
+        """Have the list of layers, if it is not known."""
+        if self.control.catalogue is None and self.is_current:
+            self.read_catalogue()
 
-    def show(self, tree: ModuleTree) -> None:
-        """Show these modules."""
-        self.query_one(RecordTable).show(module_rows(tree))
-        self.set_class(not tree.rows, "-empty")
-        roots = [row for row in tree.rows if row.depth == 0]
-        omitted = f" · {tree.omitted} more rows not shown" if tree.omitted else ""
-        note = (
-            " · ".join(f"{row.path}: {row.trainable + row.frozen:,} parameters" for row in roots[:4])
-            + omitted
-        )
-        self.query_one("#note", Static).update(plain(note))
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what needs a block, or the code, where there is none."""
+        if action in NEEDS_BLOCK and self.block is None:
+            return None
+        if action in NEEDS_CODE and not self.control.code:
+            return None
+        if action == "fix" and (not self.control.mendable or self.control.stale):
+            return None
+        return True

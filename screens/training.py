@@ -70,6 +70,7 @@ class TrainingScreen(BaseScreen):
         self._entries = entries
         self._spec_for = spec_for
         self._folder = folder
+        self._first: RunSpec | None = None
         self._pages = 1
         self._seen_run = ""
         self._offered: tuple[object, ...] = ()
@@ -87,6 +88,15 @@ class TrainingScreen(BaseScreen):
         else:
             self.action_choose()
             self._adopt_run()
+        if self._first is not None:
+            self.start_run(self._first)
+
+    def train(self, spec: RunSpec) -> None:
+        """Train, as soon as the screen is there."""
+        if self.is_attached:
+            self.start_run(spec)
+        else:
+            self._first = spec
 
     # -- what is shown ----------------------------------------------------------------------------
 

@@ -50,6 +50,11 @@ def history_file() -> Path:
     return state_home() / "history"
 
 
+def design_file() -> Path:
+    """Return the file that the Builder keeps its design in."""
+    return state_home() / "design.json"
+
+
 def output_dir() -> Path:
     """Return the folder for what this process's transcript cannot hold; it is made when it is first needed."""
     return state_home() / "output" / str(os.getpid())

@@ -89,10 +89,21 @@ class Screens:
 
             return AutogradScreen(self._session, self._modes)
         if mode == "builder":
-            from screens.builder import BuilderScreen
-
-            return BuilderScreen(self._session, self._modes)
+            return self._builder()
         return self.training
+
+    def _builder(self) -> Screen[None]:
+        from screens.builder import BuilderScreen
+        from screens.builder_running import Doors
+
+        doors = Doors(
+            presets=preset_entries, preset_folder=paths.config_home() / "presets", train=self._train_preset
+        )
+        return BuilderScreen(self._session, self._modes, store=paths.design_file(), doors=doors)
+
+    def _train_preset(self, path: Path) -> None:
+        """Train a preset in this session; raises PresetError where it breaks the contract."""
+        self.training.train(plan_preset(path))
 
 
 def _connector(

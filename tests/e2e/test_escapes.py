@@ -91,10 +91,12 @@ def test_values_names_and_errors_in_the_app(home: Home) -> None:
     app.wait_for("─ In [8]", "message")
     assert_harmless(app)
     app.press("f3")
-    app.wait_for("hold a gradient")
+    app.wait_for("no graph open")
     assert_harmless(app)
     app.press("f4")
-    app.wait_for("layer")
+    app.wait_for("Properties")
+    app.press("o")
+    app.wait_for("esc Cancel", "module")
     assert_harmless(app)
 
 

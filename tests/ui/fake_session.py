@@ -36,6 +36,7 @@ from tui.client.news import (
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
 from tui.protocol.autograd import GradientTable, ListGradients
+from tui.protocol.building import Catalogue, CheckDesign, DesignChecked, ListLayers, Totals
 from tui.protocol.messages import (
     ControlRun,
     Event,
@@ -86,6 +87,8 @@ class FakeSession(KernelSession):
         self.answers: dict[type[Request[Any]], object] = {
             ListVariables: VariableTable((), {}),
             ListGradients: GradientTable(()),
+            ListLayers: Catalogue((), ()),
+            CheckDesign: DesignChecked((), Totals(), "", ""),
             ListLeaves: LeafTable(()),
             ListModules: ModuleTree(()),
             StartRun: RunState("r", "/nowhere/r", "running", 0, 0),

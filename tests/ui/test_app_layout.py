@@ -35,6 +35,7 @@ from tui.protocol.messages import (
     Variable,
     VariableTable,
 )
+from tui.widgets.builder.tree import BlockTree
 from tui.widgets.chart import Chart
 from tui.widgets.code_input import CodeInput
 from tui.widgets.gradients.grid import GradientGrid
@@ -99,6 +100,8 @@ async def test_at_every_size_nothing_is_off_the_screen_and_all_parts_have_room(
     async with opened(app, (80, 24)) as pilot:
         if mode == "training":
             await until(pilot, lambda: "100/100" in screen_text(app))
+        elif mode == "builder":
+            await until(pilot, lambda: "An empty model" in screen_text(app))
         else:
             await until(pilot, lambda: rows_shown(app) == 60)
         for size in ((80, 24), (120, 40), SMALLEST, (250, 70)):
@@ -118,7 +121,8 @@ def rows_shown(app: App[int]) -> int:
 def assert_room(app: App[int], mode: str) -> None:
     """Every part of a screen is there and large enough to be of use."""
     parts: dict[str, tuple[type[Widget], ...]] = {
-        "tensors": (Transcript, CodeInput, VariableGrid), "autograd": (GradientGrid,), "training": (Chart,),
+        "tensors": (Transcript, CodeInput, VariableGrid), "autograd": (GradientGrid,),
+        "builder": (BlockTree,), "training": (Chart,),
     }  # fmt: skip
     kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
     for kind in kinds:

@@ -1,119 +1,16 @@
-"""Builder over a fake session, and the table that it is made of."""
+"""The table of records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.coordinate import Coordinate
 
-from tests.ui.fake_session import FakeSession, make_app, opened, screen_text, shown, until
-from tui.client.errors import KernelRefused
-from tui.protocol.messages import (
-    ListModules,
-    ModuleRow,
-    ModuleTree,
-    Refusal,
-)
+from tests.ui.fake_session import until
 from tui.widgets.record_table import RecordTable, Row
-
-ROOT = ModuleRow("net", "Sequential", 0, "", (), 650, 0, 0)
-FC = ModuleRow(
-    "net[0]", "Linear", 1, "in_features=64, out_features=10", ("weight (10, 64)", "bias (10,)"), 650, 0, 0
-)
-FULL = ModuleTree((ROOT, FC))
-
-
-def table_of(app: App[int]) -> RecordTable:
-    return app.screen.query_one(RecordTable)
-
-
-async def test_where_there_is_nothing_it_is_said_what_to_type() -> None:
-    session = FakeSession()
-    async with opened(make_app(session, first="builder")) as pilot:
-        await until(
-            pilot, lambda: session.of(ListModules) and "F2" in screen_text(pilot.app).split("\n", 1)[1]
-        )
-        assert not shown(table_of(pilot.app))
-
-
-async def test_what_there_is_is_listed_and_followed_while_it_is_shown() -> None:
-    session = FakeSession()
-    session.answers[ListModules] = FULL
-    async with opened(make_app(session, first="builder")) as pilot:
-        await until(pilot, lambda: table_of(pilot.app).row_count == 2)
-        assert shown(table_of(pilot.app))
-        text = screen_text(pilot.app)
-        for expected in ("Linear", "weight (10, 64)", "650"):
-            assert expected in text
-        session.answers[ListModules] = ModuleTree(())
-        session.event("namespace")
-        await until(pilot, lambda: table_of(pilot.app).row_count == 0)
-        session.answers[ListModules] = FULL
-        session.event("torch")
-        await until(pilot, lambda: table_of(pilot.app).row_count == 2)
-
-
-async def test_nothing_is_asked_for_a_screen_that_is_not_shown() -> None:
-    session = FakeSession()
-    async with opened(make_app(session)) as pilot:
-        await pilot.press("f4")
-        await until(pilot, lambda: session.of(ListModules))
-        await pilot.press("f2")
-        before = len(session.of(ListModules))
-        session.cell("x = 1")
-        await pilot.pause()
-        assert len(session.of(ListModules)) == before
-        await pilot.press("f4")
-        await until(pilot, lambda: len(session.of(ListModules)) == before + 1)
-
-
-async def test_r_asks_again() -> None:
-    session = FakeSession()
-    session.answers[ListModules] = FULL
-    async with opened(make_app(session, first="builder")) as pilot:
-        await until(pilot, lambda: table_of(pilot.app).row_count == 2)
-        before = len(session.of(ListModules))
-        await pilot.press("r")
-        await until(pilot, lambda: len(session.of(ListModules)) == before + 1)
-
-
-async def test_what_cannot_be_had_leaves_what_was_shown() -> None:
-    session = FakeSession()
-    session.answers[ListModules] = FULL
-    async with opened(make_app(session, first="builder")) as pilot:
-        await until(pilot, lambda: table_of(pilot.app).row_count == 2)
-        for answer in (KernelRefused(Refusal("torch", "no torch")), TimeoutError()):
-            session.answers[ListModules] = answer
-            before = len(session.of(ListModules))
-            session.event("namespace")
-            await until(pilot, lambda before=before: len(session.of(ListModules)) > before)  # type: ignore[misc]
-        session.die()
-        await pilot.press("r")
-        await pilot.pause()
-        assert pilot.app.is_running
-        assert table_of(pilot.app).row_count == 2
-
-
-async def test_foreign_names_are_text() -> None:
-    nasty = "[/foo][red]\x1b[2J\x07"
-    session = FakeSession()
-    session.answers[ListModules] = ModuleTree(
-        (replace(ROOT, path=nasty, class_name=nasty, parameters=(nasty,)),)
-    )
-    async with opened(make_app(session, first="builder")) as pilot:
-        await until(pilot, lambda: table_of(pilot.app).row_count == 1)
-        await pilot.pause()
-        text = screen_text(pilot.app)
-        assert "[/foo][red]" in text
-        assert "\x1b" not in text
-        assert "\x07" not in text
-
-
-# -- the table ------------------------------------------------------------------------------------
 
 
 class Host(App[None]):

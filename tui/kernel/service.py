@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tui.kernel import interrupts
+from tui.kernel.building_requests import BuildingRequests
 from tui.kernel.cell_watch import CellWatch
 from tui.kernel.graph_requests import GraphRequests
 from tui.kernel.inspection import Inspection
@@ -92,6 +93,9 @@ class Service:
             Shutdown: self._shutdown,
             **Inspection(kernel.shell, self._need_torch, lambda: self._cell_running).handlers(),
             **self._graphs.handlers(),
+            **BuildingRequests(
+                lambda: self._namespace, self._need_torch, lambda: self._cell_running
+            ).handlers(),
         }
 
     def install(self) -> None:
