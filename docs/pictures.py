@@ -31,6 +31,9 @@ def prompted(app: App[int], prompt: str) -> bool:
     return prompt in app.screen.query_one(CodeInput).prompt
 
 
+LAYERS = "conv 32 3 | relu | pool 2 | flat | lin 128 | relu | lin 10"
+
+
 async def until(condition: Callable[[], bool], pilot: Pilot[int]) -> None:
     """Let the app run until the condition holds."""
     async with asyncio.timeout(120):
@@ -81,6 +84,12 @@ async def draw() -> None:
         await pilot.pause(1.5)
         keep(app, "autograd")
         await pilot.press("f4")
+        await pilot.pause(1.0)
+        await pilot.press("a")
+        for character in LAYERS:
+            await pilot.press(character)
+        await pilot.press("enter")
+        await until(lambda: "(N, 10)" in screen_text(app), pilot)
         await pilot.pause(1.5)
         keep(app, "builder")
         if app.session is not None:

@@ -192,7 +192,7 @@ class ClassWriter:
         node = self._nodes.body(part, self._found) if bare else self._nodes.node(part, self._found)
         self._setup.assign(f"self.{name}", node)
         self._found[part.block.id] = name
-        self._after.lines += self._nodes.after(part, f"self.{name}")
+        self._after.lines += self._nodes.after(part, f"self.{name}", own=id(part) == self._bare)
         return name
 
     def _base(self, part: Part) -> str:

@@ -142,19 +142,22 @@ class Nodes:
 
     # -- initialization and freezing --------------------------------------------------------------
 
-    def after(self, part: Part, path: str) -> list[Line]:
-        """Return the lines that initialize and freeze what an attribute holds."""
-        lines = self._initialized(part, path)
-        return lines + self._frozen(part, path)
+    def after(self, part: Part, path: str, *, own: bool = False) -> list[Line]:
+        """Return the lines that initialize and freeze what an attribute holds.
 
-    def _frozen(self, part: Part, path: str) -> list[Line]:
+        `own`: whether the part is what the class is of that is being written.
+        """
+        lines = self._initialized(part, path, own=own)
+        return lines + self._frozen(part, path, own=own)
+
+    def _frozen(self, part: Part, path: str, *, own: bool = False) -> list[Line]:
         if part.frozen:
             return [Line(f"{path}.requires_grad_(False)", part.block.id)]
-        return self._inside(part, path, "frozen")
+        return self._inside(part, path, "frozen", own=own)
 
-    def _initialized(self, part: Part, path: str) -> list[Line]:
+    def _initialized(self, part: Part, path: str, *, own: bool = False) -> list[Line]:
         if part.block.kind != "layer":
-            return self._inside(part, path, "init")
+            return self._inside(part, path, "init", own=own)
         if not part.init or part.outcome is None or not part.outcome.ok:
             return []
         name, options = init.parse(part.init)
@@ -164,9 +167,9 @@ class Nodes:
             for weight in part.outcome.initialized
         ]
 
-    def _inside(self, part: Part, path: str, what: str) -> list[Line]:
+    def _inside(self, part: Part, path: str, what: str, *, own: bool) -> list[Line]:
         """Return the lines for what stands inside; a class of its own does it itself."""
-        if part.block.kind == "layer" or self._plan.class_of(part) is not None:
+        if part.block.kind == "layer" or (self._plan.class_of(part) is not None and not own):
             return []
         act = self._frozen if what == "frozen" else self._initialized
         if part.block.kind != "repeat":
