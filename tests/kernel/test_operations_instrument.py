@@ -39,6 +39,9 @@ class Traced:
         self.name = name
         self.log = log
 
+    def __repr__(self) -> str:
+        return self.name  # not its address, which differs from one run to the next
+
     def note(self, what: str, *parts: object) -> Traced:
         text = f"{self.name}.{what}({', '.join(map(_name, parts))})"
         self.log.append(text)

@@ -136,6 +136,7 @@ class BuilderSession(FakeSession):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.answers[ListLayers] = CATALOGUE
+        self.answers.pop(CheckDesign)  # answered below
         self.gate: asyncio.Event | None = None
         """Where there is one, checks are answered once it is set."""
         self.at_once = 0
