@@ -238,7 +238,7 @@ def test_a_crashed_kernel_can_be_looked_at_and_restarted_later(app: Terminal, ho
     app.press("ctrl+k")
     app.wait_for("● idle")
     app.press("enter")
-    app.wait_for("42")
+    app.wait_for("Out[1]: 42", "● idle")
 
 
 def test_quitting_with_no_run_asks_nothing_and_ends_the_kernel(app: Terminal, home: Home) -> None:
