@@ -204,7 +204,7 @@ class SessionApp(ThemedApp[int]):
         if self.session.state in ("dead", "starting"):
             return "detach" if not_ours else "stop"
         with contextlib.suppress(RuntimeError, TimeoutError):
-            await asyncio.wait_for(self.session.read_status(), 1.0)
+            await asyncio.wait_for(self.session.read_status(), 3.0)
         run = self.session.status.run if self.session.status else None
         training = run is not None and run.status in ("running", "paused")
         if self.session.foreign:
