@@ -136,3 +136,9 @@ def made(text: str, width: int) -> Line:
     row = Row(width)
     row.put(0, cut(to_cells(text), width), "")
     return row.line()
+
+
+def test_a_blank_with_another_background_is_another_blank() -> None:
+    before, after = Line((" ",) * 3, ("on",) * 3), Line((" ",) * 3, ("",) * 3)
+    assert list(changed_spans(before, after)) == []
+    assert list(changed_spans(before, after, grounds=True)) == [(0, 3)]

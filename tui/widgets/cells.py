@@ -68,16 +68,17 @@ def cut(cells: list[str], width: int) -> list[str]:
     return [*kept, "…"][:width]
 
 
-def changed_spans(before: Line, after: Line) -> Iterator[tuple[int, int]]:
+def changed_spans(before: Line, after: Line, *, grounds: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the [start, end) columns in which two lines of one width differ, near ones joined.
 
-    No span begins or ends inside a wide character.
+    No span begins or ends inside a wide character. `grounds`: whether styles have backgrounds of their own, so that
+    a blank is another one in another style.
     """
     start = end = -1
     for column, (old, new, old_style, new_style) in enumerate(
         zip(before.cells, after.cells, before.styles, after.styles, strict=True)
     ):
-        if old == new and (old_style == new_style or new == " "):
+        if old == new and (old_style == new_style or (new == " " and not grounds)):
             continue
         if start < 0:
             start = column

@@ -24,6 +24,8 @@ class LiveLines(Widget):
     """
 
     STYLES: tuple[str, ...] = ()
+    GROUNDS = False
+    """Whether some of the styles have a background."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -55,13 +57,15 @@ class LiveLines(Widget):
         if not width or not height:
             return
         before, self._lines = self._lines, [self._line(y, width) for y in range(height)]
-        if len(before) != len(self._lines):
+        if (
+            len(before) != height or len(before[0].cells) != width
+        ):  # fed before the news of another size is here
             self.refresh()
             return
         regions = [
             Region(start, y, end - start, 1)
             for y, (old, new) in enumerate(zip(before, self._lines, strict=True))
-            for start, end in changed_spans(old, new)
+            for start, end in changed_spans(old, new, grounds=self.GROUNDS)
         ]
         if regions:
             self.refresh(*regions)

@@ -9,8 +9,7 @@ from rich.cells import cell_len
 
 from tui.widgets.drawn.text import Piece
 from tui.widgets.foreign import one_line
-from tui.widgets.gradients.one_line import OneLine
-from tui.widgets.live_lines import Span
+from tui.widgets.live_lines import LiveLines, Span
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def _cells(pieces: Sequence[Piece]) -> int:
     return sum(cell_len(text) for text, _ in pieces)
 
 
-class BuilderHead(OneLine):
+class BuilderHead(LiveLines):
     """The line at the top."""
 
     DEFAULT_CSS = """

@@ -13,9 +13,8 @@ from tui.widgets import words
 from tui.widgets.drawn.text import Piece
 from tui.widgets.foreign import cut_cells, one_line
 from tui.widgets.gradients.norms import norm_text
-from tui.widgets.gradients.one_line import OneLine
 from tui.widgets.gradients.table import sum_words
-from tui.widgets.live_lines import Span
+from tui.widgets.live_lines import LiveLines, Span
 
 _SEPARATOR: Piece = (" │ ", "dim")
 
@@ -94,7 +93,7 @@ def _root(data: HeadData, room: int) -> list[Piece]:
     return pieces
 
 
-class GraphHead(OneLine):
+class GraphHead(LiveLines):
     """The line above the graph."""
 
     DEFAULT_CSS = """

@@ -11,8 +11,7 @@ from textual.message import Message
 
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.gradients.item_lines import Block, ItemLines
-from tui.widgets.gradients.one_line import OneLine
-from tui.widgets.live_lines import Span
+from tui.widgets.live_lines import LiveLines, Span
 
 MakeBlocks = Callable[[int], Sequence[Block]]
 """Makes the blocks for a width."""
@@ -47,7 +46,7 @@ class BlockList(ItemLines):
         return self._blocks[item].lines[line]
 
 
-class PanelTabs(OneLine):
+class PanelTabs(LiveLines):
     """The names of the panels on one line; the one that is shown stands out, a click goes to another."""
 
     DEFAULT_CSS = """
@@ -55,6 +54,7 @@ class PanelTabs(OneLine):
     PanelTabs > .paneltabs--on { color: $background; background: $accent; text-style: bold; }
     """
     STYLES = ("on",)
+    GROUNDS = True
     COMPONENT_CLASSES = {"paneltabs--on"}
 
     @dataclass
@@ -76,7 +76,6 @@ class PanelTabs(OneLine):
         if (on, counts, hidden) == (self._on, self._counts, self._hidden):
             return
         self._on, self._counts, self._hidden = on, counts, hidden
-        self._lines = []  # all of it anew: spaces have a background here
         self.show_lines()
 
     def _titles(self) -> list[tuple[str, str]]:
