@@ -58,7 +58,14 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._child = pexpect.spawn(
-            command[0], command[1:], dimensions=(rows, columns), env=dict(env), cwd=str(cwd), timeout=None
+            command[0],
+            command[1:],
+            dimensions=(rows, columns),
+            env=dict(env),
+            cwd=str(cwd),
+            timeout=None,
+            # a suite that was started with nohup hands an ignored hang-up on
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self._child.delaybeforesend = None
         # the program asks the terminal what it can do, and a real one answers

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -223,8 +225,15 @@ def test_a_loader_whose_worker_dies(trainer: Trainer, write_preset: WritePreset,
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_loader_workers_find_the_experiments_classes(
-    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, context: str
+    trainer: Trainer,
+    write_preset: WritePreset,
+    tmp_path: Path,
+    context: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    main = ModuleType("__main__")
+    del main.__spec__  # as `%reset` in the REPL does
+    monkeypatch.setitem(sys.modules, "__main__", main)
     data = f"""
         class Rows(torch.utils.data.Dataset):
             def __len__(self):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -47,6 +48,23 @@ async def answer(pilot: Pilot[int], button: str) -> None:
     """Press a button of the question."""
     (await asked(pilot)).query_one(f"#{button}", Button).press()
     await until(pilot, lambda: not isinstance(pilot.app.screen, Question))
+
+
+async def test_keys_pressed_before_a_question_has_its_buttons_are_not_lost() -> None:
+    answers = (("detach", "Detach"), ("stop", "Stop"), ("cancel", "Cancel"))
+    given: list[str | None] = []
+
+    class Pressing(Question):
+        """Gets its keys before its first button can have the focus."""
+
+        def on_mount(self) -> None:
+            for key in ("tab", "tab", "enter"):
+                self.app.post_message(Key(key, None))
+
+    async with opened(make_app(FakeSession())) as pilot:
+        pilot.app.push_screen(Pressing("Quit?", "", answers), given.append)
+        await until(pilot, lambda: given)
+        assert given == ["cancel"]
 
 
 # -- coming up ------------------------------------------------------------------------------------

@@ -138,7 +138,9 @@ async def test_autograd(size: tuple[int, int]) -> None:
 @SIZES
 async def test_builder(size: tuple[int, int]) -> None:
     session = FakeSession()
-    session.answers[CheckDesign] = DesignChecked((), Totals(), "(N, 1, 28, 28)", "class Model(nn.Module): ...")
+    session.answers[CheckDesign] = DesignChecked(
+        (), Totals(), "(N, 1, 28, 28)", "class Model(nn.Module): ..."
+    )
     async with opened(make_app(session, first="builder"), size) as pilot:
         await until(pilot, lambda: "An empty model" in screen_text(pilot.app))
         await pilot.pause()

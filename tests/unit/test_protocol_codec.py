@@ -66,7 +66,9 @@ def crossed(value: Any) -> Any:
     return decode(type(value), json.loads(json.dumps(encode(value), allow_nan=False)))
 
 
-@given(st.one_of([values_of(kind) for kind in STRUCTS if kind.__module__ != building.__name__]))  # blocks nest
+@given(
+    st.one_of([values_of(kind) for kind in STRUCTS if kind.__module__ != building.__name__])
+)  # blocks nest
 def test_every_dataclass_comes_back_as_it_went(value: object) -> None:
     assert repr(crossed(value)) == repr(value)  # repr: a NaN is not equal to itself, and 1 is not 1.0
 

@@ -28,16 +28,19 @@ class Question(ModalScreen[str]):
     Question Horizontal { height: auto; align-horizontal: right; }
     Question Button { margin-left: 1; min-width: 10; height: 3; }
     """
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="dialog.cancel"),
-        Binding("left", "app.focus_previous", show=False),
-        Binding("right", "app.focus_next", show=False),
+        Binding("right,tab", "move(1)", show=False),
+        Binding("left,shift+tab", "move(-1)", show=False),
+        Binding("enter", "give", show=False),
     ]
 
     def __init__(self, title: str, text: str, answers: tuple[tuple[str, str], ...]) -> None:
         """`answers`: id and label of each button; the first is the default, the last the one that cancels."""
         super().__init__()
         self._title, self._text, self._answers = title, text, answers
+        self._chosen = 0
 
     def compose(self) -> ComposeResult:
         """Lay out title, text and buttons."""
@@ -50,13 +53,23 @@ class Question(ModalScreen[str]):
                     yield Button(label, id=answer, variant="default" if number else "primary")
 
     def on_mount(self) -> None:
-        """Put the default under the enter key, once the buttons are there."""
-        self.call_after_refresh(self._focus_default)
+        """Put the chosen answer under the enter key, once the buttons are there."""
+        self.call_after_refresh(self._show_chosen)
 
-    def _focus_default(self) -> None:
-        for button in self.query(Button).results():
+    def _show_chosen(self) -> None:
+        for button in self.query(f"#{self._answers[self._chosen][0]}").results(Button):
             button.focus()
-            return
+
+    def action_move(self, by: int) -> None:
+        """Choose the next answer, or the one before."""
+        # Counted here, not read from the focus: keys come before the buttons do, and one that got lost would
+        # make enter give another answer than the one meant.
+        self._chosen = (self._chosen + by) % len(self._answers)
+        self._show_chosen()
+
+    def action_give(self) -> None:
+        """Give the chosen answer."""
+        self.dismiss(self._answers[self._chosen][0])
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:

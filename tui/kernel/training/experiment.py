@@ -97,6 +97,8 @@ class ExperimentModule:
         if beside not in sys.path:
             sys.path.append(beside)  # for what lies beside the file, as `python file.py` would have it
         sys.modules[self.name] = self.module
+        # `%reset` in the REPL takes it away, and no process could be spawned any more
+        vars(sys.modules["__main__"]).setdefault("__spec__", None)
         exec(self.source.code, self.module.__dict__)
 
     def function(self, name: str) -> Callable[..., Any] | None:
