@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.client.registry import SessionInfo
-from tui.protocol import autograd, building, children, completing, messages, operations, run, values, viewing
+from tui.protocol import (
+    autograd,
+    building,
+    children,
+    completing,
+    messages,
+    operations,
+    run,
+    training,
+    values,
+    viewing,
+    views,
+)
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import Event, GetStatus, Leaf, RunState, Variable, VariableTable, request_types
 from tui.protocol.run import KnobValue, RunSpec
@@ -25,7 +37,7 @@ SCALARS: dict[object, st.SearchStrategy[Any]] = {
     float: st.floats(),
     type(None): st.none(),
 }
-MODULES = (autograd, building, children, completing, messages, operations, run, values, viewing)
+MODULES = (autograd, building, children, completing, messages, operations, run, training, values, viewing, views)
 STRUCTS = [
     SessionInfo,
     *{

@@ -252,9 +252,12 @@ class ListModules(Request[ModuleTree]):
 
 # -- runs -------------------------------------------------------------------------------------------
 
-RunAction = Literal["pause", "resume", "step", "phase", "stop"]
+RunAction = Literal["pause", "resume", "step", "phase", "stop", "stop_now", "checkpoint", "evaluate"]
 """`step`: train one batch, then pause · `phase`: go to the end of the next phase of a batch, then pause; both pause a
-running run. From inside a batch `step` ends that batch; `stop` ends it as well, so that a whole state is kept."""
+running run. From inside a batch `step` ends that batch; `stop` ends it as well, so that a whole state is kept.
+`stop_now`: end without a checkpoint, the test set or anything else that takes time · `checkpoint`: keep the state at
+the end of the step · `evaluate`: evaluate on the validation set (the test set where there is none) at that end;
+both leave a paused run paused."""
 
 RunPhase = Literal["", "forward", "loss", "backward", "step"]
 """What of a batch has just been done: ``forward``: the model has run · ``loss``: the loss is computed · ``backward``:

@@ -6,6 +6,7 @@ runs/<UTC time>-<name>-<4 hex>/
     checkpoints/            last.pt, best.pt
     experiment.py           the source that ran
     log.txt                 what it printed
+    views/                  pictures of the model at work, one JSON file for each, replaced atomically
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ CHECKPOINTS: Final = "checkpoints"
 LAST_CHECKPOINT: Final = "last.pt"
 BEST_CHECKPOINT: Final = "best.pt"
 EVENTS_PREFIX: Final = "events.out.tfevents."
+VIEWS: Final = "views"
 
 RunStatus = Literal["running", "paused", "finished", "stopped", "failed", "lost"]
 """`lost`: the record says running or paused, and the process that wrote it is gone."""
@@ -63,6 +65,64 @@ class GitState:
     """The full hash."""
     dirty: bool
     """Whether tracked files differed from that commit."""
+
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""What forward and loss are computed in: as written · under autocast · under autocast with a gradient scaler."""
+RunKind = Literal["train", "overfit_batch", "lr_range"]
+"""Training · on the first batch alone, again and again: a model that cannot learn that has a mistake in it · with a
+learning rate that grows exponentially step by step, until the loss explodes: where it falls fastest is a good rate."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run trains, beyond what its preset says; the defaults change nothing."""
+
+    precision: Precision = "float32"
+    compile: bool = False
+    """Whether the model goes through ``torch.compile``."""
+    clip_norm: float | None = None
+    """Gradients are scaled down to this norm, all together; None: as they are."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged into one optimizer step."""
+    loader_workers: int | None = None
+    """Processes that load batches; None: as the preset has it."""
+    max_steps: int | None = None
+    """End after so many optimizer steps; None: after the epochs."""
+    max_minutes: float | None = None
+    """End after so many minutes of training; None: after the epochs."""
+    eval_every: int | None = None
+    """Evaluate on the validation set every so many optimizer steps as well; None: after each epoch alone."""
+    best_by: str = ""
+    """The validation metric that ``best.pt`` goes by, e.g. ``accuracy``; empty: chosen by name."""
+    model: str = ""
+    """An expression of the namespace whose ``nn.Module`` is trained, as it is; empty: the preset's."""
+    loss: str = ""
+    """In place of the preset's: ``HuberLoss(delta=0.5)``, of ``torch.nn``; empty: the preset's."""
+    optimizer: str = ""
+    """In place of the preset's: ``SGD(lr=0.1, momentum=0.9)``, of ``torch.optim``; empty: the preset's."""
+    scheduler: str = ""
+    """In place of the preset's: ``StepLR(step_size=5)``, of ``torch.optim.lr_scheduler``; ``none``: no schedule; empty:
+    the preset's, or none where the optimizer is not the preset's."""
+    kind: RunKind = "train"
+    watch_layers: bool = True
+    """Whether activations are sampled: costs under 1 % of the time."""
+
+
+@dataclass(frozen=True)
+class RunChange:
+    """Something that was changed while the run was in progress."""
+
+    step: int
+    """The first step that ran with it."""
+    at: str
+    """ISO 8601, UTC."""
+    name: str
+    """``lr``, ``weight_decay``, ``clip_norm``, ``frozen features.0``, ``resumed``; with ``[1]`` after it for the second
+    parameter group alone."""
+    before: str
+    after: str
+    """As Python writes them."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +177,15 @@ class RunInfo:
     """The session whose kernel trains it."""
     warnings: tuple[str, ...] = field(default=())
     """Things worth knowing that did not stop it, in plain words."""
+    settings: RunSettings = field(default=RunSettings())
+    changes: tuple[RunChange, ...] = field(default=())
+    """In the order they took effect; the newest 1,000."""
+    tags: tuple[str, ...] = field(default=())
+    """Words the user has put on it."""
+    notes: str = ""
+    """What the user has written about it."""
+    sweep: str = ""
+    """The name of the sweep it belongs to; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -143,3 +212,6 @@ class RunSpec:
     session: str | None = None
     start_paused: bool = False
     """Whether to stop before the first step and wait for resume or step."""
+    settings: RunSettings = field(default=RunSettings())
+    sweep: str = ""
+    """The name of the sweep it belongs to; empty: none."""
