@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class ReplPane(Vertical):
         """Greet."""
         self.transcript.notice(WELCOME)
         self.input.focus()
+        self.run_worker(asyncio.to_thread(paths.forget_old_output), exit_on_error=False)
 
     @property
     def transcript(self) -> Transcript:

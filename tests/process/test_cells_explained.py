@@ -264,3 +264,12 @@ async def test_a_request_that_ends_in_an_exit_is_refused_and_its_lane_lives_on(
     assert refused.value.refusal.kind == "SystemExit"
     await run(session, "side._handlers[ListModules] = real")
     assert (await session.ask(ListModules())).omitted == 0
+
+
+async def test_a_warning_names_the_cell_and_not_a_temporary_file(session: KernelSession) -> None:
+    ear = Ear(session)
+    await run(session, "1 + 1")
+    cell = session.run_cell("import warnings\nwarnings.warn('careful')")
+    await ear.kind(CellEnded, lambda news: news.cell == cell)
+    printed = "".join(news.text for news in ear.heard if isinstance(news, CellPrinted) and news.cell == cell)
+    assert printed == "In [2], line 2: UserWarning: careful\n"

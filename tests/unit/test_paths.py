@@ -109,3 +109,18 @@ def test_sockets_lie_in_the_session_unless_the_path_is_too_long_for_one(
         elsewhere.rmdir()
     finally:
         short.rmdir()
+
+
+def test_output_of_long_ago_is_forgotten_and_that_of_today_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
+    folder = paths.output_dir()
+    old = folder.parent / "1"
+    for each in (folder, old):
+        each.mkdir(parents=True)
+        (each / "cell-1.txt").write_text("x")
+    os.utime(old, (0, 0))
+    paths.forget_old_output()
+    assert folder.exists()
+    assert not old.exists()

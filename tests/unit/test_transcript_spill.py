@@ -39,6 +39,7 @@ def test_a_file_has_every_line_from_the_first(tmp_path: Path, chunk: int) -> Non
     path = tmp_path / "out" / "cell-3.txt"
     assert path.read_text() == "".join(lines)
     assert any("dropped" in line and line.endswith(f"all in {path}") for line in lines_of(cell))
+    assert lines_of(cell)[-1] == f"… all in {path}"
 
 
 def test_a_line_that_is_cut_is_whole_in_the_file(tmp_path: Path) -> None:

@@ -34,11 +34,12 @@ class CellWatch:
             return
         self._armed = True
         try:
-            from tui.kernel import drawing
+            from tui.kernel import cell_warnings, drawing
             from tui.kernel.operations.watch import install
 
             shell = self._kernel.shell
             drawing.install(shell, self.wanted)
+            cell_warnings.install(shell, self.wanted)
             watch = install(shell, self.wanted, self._publish)
             watch.before(info)  # IPython does not call what is registered while it calls
         except Exception:  # a fault of ours must not keep the user's cell from running

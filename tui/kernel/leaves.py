@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot, inf, nan, sqrt
 from typing import Final
@@ -59,7 +59,7 @@ def list_leaves(
         found = sorted(reached_leaves(namespace, hidden), key=rank)
         reached = {item.owner for item in found if item.owner and item.grad is not None}
         listed = found[:limit]
-        norms = _norms([*(item.tensor for item in listed), *(item.grad for item in listed)], deadline_s)
+        norms = norms_of([*(item.tensor for item in listed), *(item.grad for item in listed)], deadline_s)
         rows = tuple(
             _leaf(item, value, grad, others_reached=item.owner in reached)
             for item, value, grad in zip(listed, norms[: len(listed)], norms[len(listed) :], strict=True)
@@ -109,7 +109,7 @@ class Norm:
     nonfinite: int
 
 
-def _norms(tensors: list[Tensor | None], deadline_s: float) -> list[Norm]:
+def norms_of(tensors: Sequence[Tensor | None], deadline_s: float) -> list[Norm]:
     """Return the 2-norms of the tensors, all their values counted; one transfer per device."""
     known = {index: coalesced(tensor) for index, tensor in enumerate(tensors) if tensor is not None}
     stats = batch_stats(list(known.values()), limit=None, deadline_s=deadline_s)

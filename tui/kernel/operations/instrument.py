@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tui.kernel.operations.ledger import RESULT, Ledger, Site, SiteKind
@@ -37,8 +38,10 @@ N = TypeVar("N", bound=ast.AST)
 class Instrument(ast.NodeTransformer):
     """Transforms the module of a wanted cell: the first one after `arm`, and no other."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, parsed: Callable[[ast.Module], object] = id) -> None:
+        """`parsed`: gets each cell that is rewritten, as it was parsed, before it runs."""
         self._ledger = ledger
+        self._parsed = parsed
         self._armed = False
 
     def arm(self, wanted: bool) -> None:
@@ -51,6 +54,7 @@ class Instrument(ast.NodeTransformer):
             return node
         self._armed = False
         try:
+            self._parsed(node)
             return _module(node, self._ledger)
         except Exception:  # noqa: BLE001
             return node

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from tui.kernel.interrupts import passed_to_cell
 from tui.kernel.operations.failure import Frames, failure_of
+from tui.kernel.operations.gradients_filled import Marks, calls_backward, filled, gradient_marks
 from tui.kernel.operations.instrument import KEEP, Instrument
 from tui.kernel.operations.ledger import Ledger
+from tui.kernel.operations.lessons import Lessons
 from tui.kernel.operations.steps import explanation_of
 from tui.protocol.codec import encode
-from tui.protocol.operations import FAILURE_MIME, OPERATIONS_MIME
+from tui.protocol.operations import FAILURE_MIME, OPERATIONS_MIME, Explanation
 
 Publish = Callable[[dict[str, str]], None]
 LIMIT_BYTES: Final = 200_000
@@ -28,8 +32,10 @@ class Watch:
         self._wanted = wanted
         self._publish = publish
         self._ledger = Ledger()
-        self._instrument = Instrument(self._ledger)
+        self._instrument = Instrument(self._ledger, self._look_at)
+        self._lessons = Lessons()
         self._armed = False
+        self._marks: Marks | None = None  # of the gradients before a cell that calls backward
 
     def install(self) -> None:
         """Begin to watch."""
@@ -79,6 +85,12 @@ class Watch:
             return
         finally:
             self._ledger.begin({})
+            self._marks = None
+
+    def _look_at(self, module: ast.Module) -> None:
+        self._marks = None
+        if calls_backward(module):
+            self._marks = gradient_marks(self._shell.user_ns, self._shell.user_ns_hidden)
 
     def _tell(self, result: Any) -> None:
         error: BaseException | None = getattr(result, "error_in_exec", None)
@@ -93,6 +105,13 @@ class Watch:
             return
         self._ledger.close_targets()
         explanation = explanation_of(self._ledger)
+        if self._marks is not None:
+            step = filled(self._shell.user_ns, self._shell.user_ns_hidden, self._marks)
+            if step is not None:
+                known = explanation or Explanation(())
+                explanation = replace(known, steps=(*known.steps, step))
+        if explanation is not None:
+            explanation = self._lessons.trimmed(explanation)
         if explanation is not None:
             self._send(OPERATIONS_MIME, explanation)
 

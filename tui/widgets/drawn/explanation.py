@@ -106,6 +106,8 @@ def _one_line(step: Step) -> list[list[Piece]]:
         between: list[Piece] = [(f" {operation} ", "accent")] if infix and index else []
         comma: list[Piece] = [] if infix or index == len(step.inputs) - 1 else [(", ", "")]
         chunks.append([*between, *_safe(shape_pieces(operand, step.output)), *comma])
+    if step.output.shape is None and not step.output.text:  # `backward()`: what it did is elsewhere
+        return chunks
     return [*chunks, [(" → ", "dim"), *_safe(shape_pieces(step.output))]]
 
 

@@ -103,6 +103,7 @@ class StreamBlock(Block):
         super().__init__(name)
         self.stream = StreamLines()
         self._spill = spill
+        self._ended = False
         self._read = (-1, "")  # version and note of `_lines`
 
     def feed(self, text: str) -> None:
@@ -112,6 +113,11 @@ class StreamBlock(Block):
         if self._spill is not None and (self.stream.dropped or self.stream.cut):
             self._spill.wanted()
 
+    def end(self) -> None:
+        """Say at the end as well where all of it is: of a long output that is what is on the screen."""
+        self._ended = True
+        self.version += 1
+
     @property
     def lines(self) -> Sequence[Line]:
         """The tail, after a line that says how much is missing."""
@@ -120,7 +126,7 @@ class StreamBlock(Block):
             lines = self.stream.lines()
             if self.stream.dropped:
                 lines.insert(0, dropped_note(self.stream.dropped, note))
-            elif note and self.stream.cut:
+            if note and (self._ended or (self.stream.cut and not self.stream.dropped)):
                 lines.append(note_line(f"… {note}"))
             self._lines = lines
             self._read = (self.version, note)

@@ -148,8 +148,13 @@ class Cell:
 
     def end_stream(self) -> None:
         """Bring what is kept in a file to the disk: the cell is through."""
-        if self._spill is not None:
-            self._spill.close()
+        if self._spill is None:
+            return
+        self._spill.close()
+        last = self._outputs[-1] if self._outputs else None
+        if isinstance(last, StreamBlock) and self._spill.note:
+            last.end()
+            self._changed()
 
     # -- what the user does with it -----------------------------------------------------------------
 
