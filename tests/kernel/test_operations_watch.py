@@ -253,18 +253,18 @@ def test_backward_tells_whose_gradients_it_filled() -> None:
         step = shell.step("(a * b * 2).sum().backward()")
         assert step.operation == "backward"
         assert step.notes == (
-            "into .grad of a (3,), norm 3.464, b (), norm 6",
+            "into .grad of a (3,) norm 3.464 · b () norm 6",
             "no gradient for c: nothing of this result was computed from it",
         )
         step = shell.step("(a * c).sum().backward()")
-        assert step.notes[0] == "into .grad of a (3,), norm 5.196, c (), norm 3"
+        assert step.notes[0] == "into .grad of a (3,) norm 5.196 · c () norm 3"
         assert step.notes[1].startswith("added to what a had")
         shell.run("c.requires_grad_(False); net = nn.Linear(3, 2)")
         explanation = shell.explain("loss = net(x).sum()\nloss.backward()")
         assert explanation is not None
         assert explanation.target == "loss"
         weight = shell.shell.user_ns["net"].weight.grad
-        told = f"into .grad of net.weight (2, 3), norm {weight.norm():.4g}, net.bias (2,), norm 2.828"
+        told = f"into .grad of net.weight (2, 3) norm {weight.norm():.4g} · net.bias (2,) norm 2.828"
         assert explanation.steps[-1].notes == (told,)
         shell.run("deep = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))")
         assert shell.step("deep(x).sum().backward()").notes == ("into .grad of 8 parameters of deep",)

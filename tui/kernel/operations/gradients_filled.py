@@ -68,14 +68,14 @@ def _into(changed: Sequence[Found]) -> str:
         return f"into .grad of {_listed(changed)}"
     norms = norms_of([item.grad for item in changed], time.monotonic() + BUDGET_S)
     told = (_told(item, norm) for item, norm in zip(changed, norms, strict=True))
-    return f"into .grad of {', '.join(told)}"
+    return f"into .grad of {' · '.join(told)}"
 
 
 def _told(item: Found, norm: Norm) -> str:
     size = tuple(Tensor.size(item.tensor)) if not torch_private.is_lazy(item.tensor) else None
     shape = f" {shape_text(size)}" if size is not None else ""
     value = (
-        "" if norm.norm is None else f", norm {norm.norm:.4g}" if math.isfinite(norm.norm) else ", not finite"
+        "" if norm.norm is None else f" norm {norm.norm:.4g}" if math.isfinite(norm.norm) else " not finite"
     )
     return f"{item.name}{shape}{value}"
 
