@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tui.runs.alerts import Alert, alerts
+from tui.runs.alerts import Alert, AlertBook, alerts
 from tui.runs.series import Series
 
 
@@ -103,3 +103,13 @@ def test_dead_units_large_updates_waiting_and_full_memory_are_told() -> None:
 def test_the_severe_come_first() -> None:
     found = alerts(of(train__loss=[math.nan], dead_fraction__a=([9], [0.9])))
     assert [each.kind for each in found] == ["not finite", "dead"]
+
+
+def test_an_alert_lingers_once_it_is_over() -> None:
+    book = AlertBook()
+    dead, spike = Alert("dead", False, 5, "a is dead", "a"), Alert("spike", True, 9, "leapt")
+    assert book.note((dead,)) == ((dead, True),)
+    assert book.note((spike,)) == ((spike, True), (dead, False))
+    worse = Alert("dead", False, 7, "a is more dead", "a")
+    other = Alert("dead", False, 8, "b is dead", "b")
+    assert book.note((worse, other)) == ((worse, True), (other, True), (spike, False))

@@ -48,6 +48,25 @@ class Alert:
     """Since when, or where it happened."""
     text: str
     """One sentence with the figures it rests on. Holds foreign text: names of layers and tags."""
+    subject: str = ""
+    """The layer or tag, where there can be one alert for each; empty else."""
+
+
+class AlertBook:
+    """Keeps alerts that are over as well, so that one who looks away does not miss them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Alert, bool]] = {}
+
+    def note(self, now: tuple[Alert, ...]) -> tuple[tuple[Alert, bool], ...]:
+        """Take what is wrong now; return all alerts so far with whether each still holds, those that hold first."""
+        holding = {(alert.kind, alert.subject): alert for alert in now}
+        self._known = {key: (alert, False) for key, (alert, _) in self._known.items()}
+        self._known |= {key: (alert, True) for key, alert in holding.items()}
+        order: dict[tuple[str, str], int] = {key: place for place, key in enumerate(holding)}
+        return tuple(
+            self._known[key] for key in sorted(self._known, key=lambda key: order.get(key, len(order)))
+        )
 
 
 def alerts(series: SeriesByTag) -> tuple[Alert, ...]:
@@ -63,9 +82,8 @@ def _not_finite(series: SeriesByTag) -> Iterator[Alert]:
         if len(values) and not math.isfinite(values[-1]):
             finite = np.flatnonzero(np.isfinite(values))
             first = int(finite[-1]) + 1 if len(finite) else 0
-            yield Alert(
-                "not finite", True, int(steps[first]), f"{tag} is {values[-1]:g} since step {steps[first]:,}"
-            )
+            text = f"{tag} is {values[-1]:g} since step {steps[first]:,}"
+            yield Alert("not finite", True, int(steps[first]), text, tag)
 
 
 def _spike(series: SeriesByTag) -> Iterator[Alert]:
@@ -148,7 +166,7 @@ def _dead(series: SeriesByTag) -> Iterator[Alert]:
         if point is not None and point.value > 0.5:
             layer = tag.removeprefix("dead_fraction/")
             text = f"{point.value:.0%} of the units of {layer} are dead: zero for every example"
-            yield Alert("dead", False, point.step, text)
+            yield Alert("dead", False, point.step, text, layer)
 
 
 def _updates(series: SeriesByTag) -> Iterator[Alert]:
