@@ -7,6 +7,7 @@ runs/<UTC time>-<name>-<4 hex>/
     experiment.py           the source that ran
     log.txt                 what it printed
     views/                  pictures of the model at work, one JSON file for each, replaced atomically
+    labels.json             tags and notes, written by whoever looks at the run
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ LAST_CHECKPOINT: Final = "last.pt"
 BEST_CHECKPOINT: Final = "best.pt"
 EVENTS_PREFIX: Final = "events.out.tfevents."
 VIEWS: Final = "views"
+LABELS_FILE: Final = "labels.json"
 
 RunStatus = Literal["running", "paused", "finished", "stopped", "failed", "lost"]
 """`lost`: the record says running or paused, and the process that wrote it is gone."""
@@ -180,12 +182,20 @@ class RunInfo:
     settings: RunSettings = field(default=RunSettings())
     changes: tuple[RunChange, ...] = field(default=())
     """In the order they took effect; the newest 1,000."""
-    tags: tuple[str, ...] = field(default=())
-    """Words the user has put on it."""
-    notes: str = ""
-    """What the user has written about it."""
+    verdict: str = ""
+    """What a run of another kind than ``train`` has found, one or two sentences; empty: nothing yet."""
+    suggested_lr: float | None = None
+    """The learning rate that a run of kind ``lr_range`` suggests; None where it suggests none."""
     sweep: str = ""
     """The name of the sweep it belongs to; empty: none."""
+
+
+@dataclass(frozen=True)
+class RunLabels:
+    """The content of ``labels.json``: a file of its own, since the record is the trainer's to replace."""
+
+    tags: tuple[str, ...] = ()
+    notes: str = ""
 
 
 @dataclass(frozen=True)

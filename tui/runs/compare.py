@@ -1,0 +1,151 @@
+"""Runs side by side: what they ended at, and in which knobs they differ. Pure functions, but for `load_run`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tui.protocol.run import KnobValue, RunLabels, RunSettings
+from tui.runs.index import event_files, list_runs
+from tui.runs.labels import read_labels
+from tui.runs.reader import RunReader
+from tui.runs.record import RunRecord, read_record, timestamp
+from tui.runs.summary import best
+
+MAIN: Final = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss", "loss")
+"""Metrics by which a run is told first, where it has them."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a run."""
+
+    last: float
+    best: float
+    """By `tui.runs.summary.larger_is_better`; NaN where no value is finite."""
+    best_step: int = 0
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run as a row of the table."""
+
+    record: RunRecord
+    labels: RunLabels = field(default=RunLabels())
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """By tag."""
+
+    @property
+    def knobs(self) -> dict[str, KnobValue]:
+        """Its knobs, and those settings that are not as they come."""
+        info = self.record.info
+        if info is None:
+            return {}
+        plain = RunSettings()
+        changed = {
+            name: value
+            for name in RunSettings.__dataclass_fields__
+            if (value := getattr(info.settings, name)) != getattr(plain, name) and value is not None
+        }
+        return {**info.knobs, "seed": info.seed, **changed}
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds of training, else from its start to its end; None where neither is known."""
+        info = self.record.info
+        if info is None:
+            return None
+        if info.train_s is not None:
+            return info.train_s
+        start, end = timestamp(info.started_at), timestamp(info.ended_at) if info.ended_at else None
+        return end - start if start is not None and end is not None else None
+
+    @property
+    def main_metric(self) -> str:
+        """The tag by which it is told first; empty where it has none."""
+        return next((tag for tag in MAIN if tag in self.metrics), next(iter(self.metrics), ""))
+
+
+class RunTable:
+    """Loads runs, and each of them again only when it has changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: dict[Path, tuple[object, ComparedRun]] = {}
+
+    def load(self) -> tuple[ComparedRun, ...]:
+        """Return every run of the folder, newest first. Reads whole logs: call it in a thread."""
+        loaded: dict[Path, tuple[object, ComparedRun]] = {}
+        for record in list_runs(self.root):
+            stamp = _stamp(record)
+            known = self._known.get(record.folder)
+            run = known[1] if known is not None and known[0] == stamp else load_run(record)
+            loaded[record.folder] = (stamp, run)
+        self._known = loaded
+        return tuple(run for _, run in loaded.values())
+
+
+def load_run(record: RunRecord) -> ComparedRun:
+    """Return a run with the metrics of its evaluations (and of its training where there are none)."""
+    reader = RunReader(record.folder)
+    while reader.poll().more:
+        pass
+    wanted = [tag for tag in reader.series if tag.startswith(("val/", "test/", "train/"))]
+    metrics = {}
+    for tag in wanted or list(reader.series)[:20]:
+        point = reader.series[tag].last
+        if point is not None:
+            top = best(tag, reader.series)
+            metrics[tag] = Metric(point.value, top.value if top else math.nan, top.step if top else 0)
+    return ComparedRun(read_record(record.folder), read_labels(record.folder), metrics)
+
+
+def _stamp(record: RunRecord) -> object:
+    """Return what changes when a run does: its record, its labels, or the length of its logs."""
+    sizes = []
+    for _, path in event_files(record.folder):
+        try:
+            sizes.append((path.name, path.stat().st_size))
+        except OSError:
+            continue
+    return record, read_labels(record.folder), tuple(sizes)
+
+
+@dataclass(frozen=True)
+class KnobDifference:
+    """A knob in which runs differ."""
+
+    name: str
+    values: tuple[KnobValue | None, ...]
+    """One for each run, None where it has no such knob."""
+
+
+def differences(runs: Sequence[ComparedRun]) -> tuple[KnobDifference, ...]:
+    """Return the knobs in which these runs differ, in the order in which they come up."""
+    knobs = [run.knobs for run in runs]
+    names = dict.fromkeys(name for each in knobs for name in each)
+    found = (KnobDifference(name, tuple(each.get(name) for each in knobs)) for name in names)
+    return tuple(each for each in found if len({repr(value) for value in each.values}) > 1)
+
+
+@dataclass(frozen=True)
+class ScatterPoint:
+    """A run in a scatter of a knob against a metric."""
+
+    x: float
+    y: float
+    run: str
+    """Its id."""
+
+
+def scatter(runs: Sequence[ComparedRun], knob: str, tag: str) -> tuple[ScatterPoint, ...]:
+    """Return the runs that have both a number for the knob and a finite best of the metric."""
+    points = []
+    for run in runs:
+        x, metric = run.knobs.get(knob), run.metrics.get(tag)
+        if isinstance(x, int | float) and metric is not None and math.isfinite(metric.best):
+            points.append(ScatterPoint(float(x), metric.best, run.record.id))
+    return tuple(points)
