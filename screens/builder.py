@@ -66,12 +66,14 @@ class BuilderScreen(BuilderRunning):
 
     def on_mount(self) -> None:
         """Have the kernel look at the design from now on, and what changed written."""
+        if self.control.notice:
+            self.say(self.control.notice)
         self.run_worker(self.control.follow(), group="follow")
         self.run_worker(self.control.follow_writing(), group="write")
 
     def on_unmount(self) -> None:
-        """Leave nothing unwritten."""
-        self.control.write_now()
+        """Leave nothing unwritten, and the file to whoever comes next."""
+        self.control.close()
 
     def on_screen_resume(self) -> None:
         """Show what is true now."""

@@ -32,7 +32,7 @@ WRAPS: Final = (
 EMPTY_CATALOGUE: Final = Catalogue((), ())
 OPTIMIZERS: Final = get_args(OptimizerName)
 MOST_BATCH: Final = 1_000_000
-_INPUT_HELP: Final = "x (1, 28, 28) float32; mask (28,) bool — or x = a tensor, x = preset NAME"
+_INPUT_HELP: Final = "x (1, 28, 28) float32; y (5,) int64 · x = a tensor · x = preset PATH"
 
 
 class BuilderAsking(BuilderEditing):

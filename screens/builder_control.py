@@ -25,6 +25,7 @@ from tui.widgets.builder.blocks import EditRefused, walk
 from tui.widgets.builder.draft import Draft
 from tui.widgets.builder.edit import Edit
 from tui.widgets.builder.row_lines import space_dimensions
+from tui.widgets.builder.slots import claim, others
 from tui.widgets.builder.storing import Kept, OptimizerName, StoreRefused, load, save
 
 R = TypeVar("R")
@@ -39,9 +40,13 @@ class BuilderControl:
         """`changed`: called whenever something else is to be shown; `store`: where the design is kept."""
         self._session = session
         self._changed = changed
-        self._store = store
+        self._folder = store
+        self._slot = claim(store) if store is not None else None
+        self._store = self._slot.path if self._slot is not None else None
         self.kept_problem = ""
         """Why what was kept cannot be read, or is not written; empty: nothing."""
+        self.notice = ""
+        """What is to be said at the beginning; empty: nothing."""
         kept = self._load()
         self.draft = Draft(kept.design)
         self.batch = kept.batch
@@ -61,7 +66,27 @@ class BuilderControl:
         self._look = asyncio.Event()
         self._write = asyncio.Event()
         self._catalogue_due = True
+        self._note_slot()
         self.touch(kept_too=False)
+
+    def _note_slot(self) -> None:
+        """Say where the design is kept, where that is not its usual file."""
+        if self._folder is None or self.kept_problem:
+            return
+        if self._slot is None:
+            self.kept_problem = "too many terminals are open: this design is not kept"
+        elif self._slot.number > 1:
+            self.notice = f"{self._folder.name} is another terminal's: this one keeps {self._slot.path.name}"
+
+    def close(self) -> None:
+        """Write what is not written yet, and let another terminal have the file."""
+        self.write_now()
+        if self._slot is not None:
+            self._slot.release()
+
+    def other_designs(self) -> list[Path]:
+        """Return the files of designs that other terminals keep or have kept."""
+        return others(self._folder, self._store) if self._folder and self._store else []
 
     def _load(self) -> Kept:
         if self._store is None:

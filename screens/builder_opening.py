@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import work
 
@@ -49,22 +49,33 @@ class BuilderOpening(BuilderAsking):
             for row in tree.rows
             if row.depth == 0
         ]
+        none = not choices
+        choices += self.more_choices() if wish == "open" else ()
         if self.chooser.display and self.chooser.wish == wish:
             value = self.chooser.line.value
             self.chooser.ask(Question(wish, label, among(choices), value, placeholder))
-            if not choices:
+            if none:
                 self.chooser.refuse("there is no model in the namespace: make one on F2, or with x from here")
 
     def _open(self, text: str, chosen: str) -> str:
         expression = chosen or text
         if not expression:
             return "a name or an expression"
-        self.import_model(expression)
+        if not self.open_other(text, chosen):
+            self.import_model(expression)
         return ""
 
+    def more_choices(self) -> Sequence[Choice]:
+        """Return what else can be opened."""
+        return ()
+
+    def open_other(self, text: str, chosen: str) -> bool:
+        """Ask for a model that is not in the namespace, where that was chosen; return whether it was."""
+        return False
+
     @work(exclusive=True, group="models")
-    async def import_model(self, expression: str) -> None:
-        """Open a model as blocks; one that cannot be is read, and shown as it is."""
+    async def import_model(self, expression: str, note: str = "") -> None:
+        """Open a model as blocks; one that cannot be is read, and shown as it is. `note`: what else is to be said."""
         self.say(f"opening {expression}…", warning=False)
         try:
             imported = await self.control.ask(ImportModel(expression))
@@ -73,18 +84,18 @@ class BuilderOpening(BuilderAsking):
                 self.say(str(refused))
             else:
                 self.say("")
-                self.read_model(expression, "", str(refused))
+                self.read_model(expression, "", " · ".join(filter(None, (note, str(refused)))))
             return
         except (RuntimeError, TimeoutError, asyncio.CancelledError) as error:
             self.say(in_words(error) if isinstance(error, Exception) else "")
             return
-        self.take_imported(imported, expression)
+        self.take_imported(imported, expression, note)
 
-    def take_imported(self, imported: Imported, expression: str) -> None:
+    def take_imported(self, imported: Imported, expression: str, note: str = "") -> None:
         """Show an opened model as the design."""
         self._begin(imported.design, f"open {expression}")
         left = f"; as they are: {', '.join(imported.opaque[:4])}" if imported.opaque else ""
-        self.say(f"opened {expression}{left}", warning=bool(imported.opaque))
+        self.say((note or f"opened {expression}") + left, warning=bool(imported.opaque))
 
     def _read(self, text: str, chosen: str) -> str:
         expression, _, given = text.partition("@")

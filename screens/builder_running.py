@@ -13,7 +13,7 @@ from textual import work
 
 from screens.autograd_control import in_words
 from screens.builder_files import ask_and_write, snake
-from screens.builder_opening import BuilderOpening
+from screens.builder_outside import BuilderOutside
 from screens.builder_reading import ReadingScreen
 from tui.client import news
 from tui.client.errors import KernelRefused
@@ -78,7 +78,7 @@ class Doors:
     """Trains a preset and shows it; None: it cannot be done from here."""
 
 
-class BuilderRunning(BuilderOpening):
+class BuilderRunning(BuilderOutside):
     """Actions that take the model elsewhere."""
 
     doors: Doors
@@ -183,7 +183,8 @@ class BuilderRunning(BuilderOpening):
             )
 
     def follow_cell(self, ended: news.CellEnded) -> None:
-        """Open the output once its cell has run."""
+        """Open the output, or the model of a file, once its cell has run."""
+        self.follow_making(ended)
         if not self._trying or ended.cell != self._trying:
             return
         self._trying = ""
@@ -237,7 +238,7 @@ class BuilderRunning(BuilderOpening):
         return ""
 
     def _trainer(self, text: str, chosen: str) -> str:
-        found = _TRAINER.match(chosen or text)
+        found = _TRAINER.match(text) or _TRAINER.match(chosen or text)
         if found is None:
             return "AdamW, Adam, SGD or SGD momentum, a learning rate, epochs: AdamW 0.001 10"
         name, lr, epochs = found.groups()
@@ -252,6 +253,7 @@ class BuilderRunning(BuilderOpening):
     async def make_preset(self) -> None:
         """Have the preset made, save it, and train it."""
         wishes = self._wishes
+        self.say("trying a batch of the data…", warning=False)
         try:
             made = await self.control.ask(
                 ComposePreset(
@@ -265,7 +267,9 @@ class BuilderRunning(BuilderOpening):
         folder = self.doors.preset_folder or Path.cwd()
         folder.mkdir(parents=True, exist_ok=True)
         path = str(folder / f"{snake(self.control.design.name)}.py")
-        saved = await ask_and_write(self.app, "Save as a preset, and train it", made.source, path)
+        self.say("")
+        title = "Save as a preset, and train it" + (f": {made.note}" if made.note else "")
+        saved = await ask_and_write(self.app, title, made.source, path)
         if saved is None:
             return
         if self.doors.train is None:
@@ -276,7 +280,8 @@ class BuilderRunning(BuilderOpening):
         except ValueError as error:  # it breaks the contract
             self.say(str(error))
             return
-        self.say(f"saved {saved}, and training it", warning=False)
+        note = f"; {made.note}" if made.note else ""
+        self.say(f"saved {saved}, and training it{note}", warning=False)
         await self.app.run_action("mode('training')")
 
 

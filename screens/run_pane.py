@@ -1,4 +1,4 @@
-"""A run on the Training screen: its header, four charts at a time and its log, followed while it grows."""
+"""A run on the Training screen: its header, its charts and its log, followed while it grows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Grid, Vertical
+from textual.containers import Vertical
 from textual.message import Message
 
+from screens.run_charts import ChartBoard
 from tui.protocol.messages import RunState
-from tui.widgets.chart import Chart, ChartData
 from tui.widgets.pace import terminal_is_behind
 from tui.widgets.run.header import RunHeader, RunLog
 
@@ -28,7 +28,6 @@ SLOWEST_REFRESH_S = 3.0
 CPU_SHARE = 0.007
 """The part of a core that showing a live run may take from its training: where a picture costs more, it comes less
 often."""
-CHARTS = 4
 
 
 class RunPane(Vertical):
@@ -37,8 +36,7 @@ class RunPane(Vertical):
     DEFAULT_CSS = """
     RunPane {
         height: 1fr;
-        & #charts { grid-size: 2; grid-gutter: 0 1; height: 1fr; }
-        & Chart { height: 1fr; }
+        &.-enlarged RunHeader, &.-enlarged RunLog { display: none; }
     }
     """
 
@@ -47,34 +45,27 @@ class RunPane(Vertical):
         """The run has been drawn anew."""
 
         pages: int
-        """Of four charts each."""
+        """Of charts."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.reader: RunReader | None = None
         """What reads the run; None until a folder is open."""
         self._own: RunState | None = None
-        self._page = 0
-        self._pages = 1
-        self._log_y = False
         self._refresh_s = REFRESH_S
         self._poke = asyncio.Event()  # set when the run is to be read at once
 
     def compose(self) -> ComposeResult:
         """Lay out header, charts and log."""
         yield RunHeader()
-        with Grid(id="charts"):
-            for number in range(CHARTS):
-                yield Chart(id=f"chart-{number}")
+        yield ChartBoard(id="charts")
         yield RunLog()
 
     def open(self, folder: Path) -> None:
         """Show a run, and follow it while it grows."""
         self.reader = None
-        self._page = 0
-        self.query_one("#chart-0").focus()
-        for number, title in enumerate(("loss", "metrics", "lr", "grad_norm")):
-            self.query_one(f"#chart-{number}", Chart).show(ChartData(title))
+        self.board.reset()
+        self.board.focus_first()
         self.follow(folder)
 
     def poke(self) -> None:
@@ -89,13 +80,26 @@ class RunPane(Vertical):
 
     def turn_page(self, pages: int) -> None:
         """Show other charts, so many pages further."""
-        self._page = (self._page + pages) % self._pages
-        self.show_run()
+        self.board.turn_page(pages)
 
     def toggle_log_y(self) -> None:
         """Draw the charts on a logarithmic y axis, or on a plain one again."""
-        self._log_y = not self._log_y
-        self.show_run()
+        self.board.action_log_y()
+
+    @property
+    def board(self) -> ChartBoard:
+        """The charts."""
+        return self.query_one(ChartBoard)
+
+    @on(ChartBoard.Shown)
+    def charts_shown(self, event: ChartBoard.Shown) -> None:
+        """Tell how many pages there are."""
+        self.post_message(self.Shown(event.pages))
+
+    @on(ChartBoard.Enlarged)
+    def chart_enlarged(self, event: ChartBoard.Enlarged) -> None:
+        """Give one chart all of the room."""
+        self.set_class(event.on, "-enlarged")
 
     @work(exclusive=True, group="follow")
     async def follow(self, folder: Path) -> None:
@@ -129,7 +133,7 @@ class RunPane(Vertical):
         reader = self.reader
         if reader is None or not self.display:
             return
-        from screens.run_view import chart_of, groups_of, header_of
+        from screens.run_view import header_of
 
         header = header_of(reader)
         if self._own is not None and self._own.phase:
@@ -137,17 +141,7 @@ class RunPane(Vertical):
             header = replace(header, phase=own.phase, batch=own.batch, epoch=own.epoch)
         self.query_one(RunHeader).show_run(header)
         self.query_one(RunLog).show_tail(reader.log.lines)
-        groups = groups_of(reader)
-        self._pages = max(1, -(-len(groups) // CHARTS))
-        self._page = min(self._page, self._pages - 1)
-        shown = groups[self._page * CHARTS :][:CHARTS]
-        for number in range(CHARTS):
-            chart = self.query_one(f"#chart-{number}", Chart)
-            data = ChartData("")
-            if number < len(shown):
-                data = chart_of(reader, shown[number], header.total_steps, log_y=self._log_y)
-            chart.show(data)
-        self.post_message(self.Shown(self._pages))
+        self.board.show([(header.name, reader)])
 
 
 def _place(run: RunState | None) -> tuple[str, str, int, int] | None:

@@ -10,26 +10,30 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.widgets import ContentSwitcher
 
-from screens.base import BaseScreen
+from screens.compare_pane import ComparePane
 from screens.run_pane import RunPane
+from screens.training_runs import TrainingRuns
+from screens.training_tune import STEERING, TUNE_KEYS, TrainingTune
 from tui.client import news
 from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
 from tui.protocol.run import RunSpec
 from tui.widgets.keys import key
-from tui.widgets.run.entries import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry
 from tui.widgets.run.picker import RunPicker
+from tui.widgets.start.view import StartView
+from tui.widgets.tune.panel import TunePanel
 
 if TYPE_CHECKING:
     from tui.client.session import KernelSession
 
 STEERED = ("running", "paused")
-Entries = tuple[list[PresetEntry], list[RunEntry]]
 
 
-class TrainingScreen(BaseScreen):
+class TrainingScreen(TrainingTune, TrainingRuns):
     """One run, live or not, and the list to choose it from."""
 
     MODE = "training"
@@ -46,8 +50,9 @@ class TrainingScreen(BaseScreen):
             "To the next phase of this batch: forward, loss, backward, step", show=False,
         ),
         key("s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"),
+        *TUNE_KEYS,
         key("o", "choose", "Open", "training.open", "Choose a preset to train or a run to look at"),
-        key("y", "log_y", "Log y", "training.log-y", "Logarithmic y axes, or plain again"),
+        key("y", "log_y", "Log y", "training.log-y", "Logarithmic y axes, or plain again", show=False),
         key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
         key("]", "charts(1)", "More", "training.next", "The next four charts"),
         key("[", "charts(-1)", "Before", "training.previous", "The four charts before", show=False),
@@ -59,16 +64,18 @@ class TrainingScreen(BaseScreen):
         session: KernelSession | None,
         modes: tuple[str, ...],
         *,
-        entries: Callable[[], Entries],
+        presets: Callable[[], list[PresetEntry]],
+        runs_root: Path,
         spec_for: Callable[[Path], RunSpec],
         folder: Path | None = None,
     ) -> None:
-        """`entries`: reads the presets and the runs there are; `spec_for`: what to train for a chosen preset;
-        `folder`: the run to show at once.
+        """`presets`: reads the presets there are; `runs_root`: holds the runs; `spec_for`: what to train for a chosen
+        preset; `folder`: the run to show at once.
         """
         super().__init__(session, modes)
-        self._entries = entries
-        self._spec_for = spec_for
+        self._presets = presets
+        self.runs_root = runs_root
+        self.spec_for = spec_for
         self._folder = folder
         self._first: RunSpec | None = None
         self._pages = 1
@@ -77,9 +84,13 @@ class TrainingScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the run and the list."""
-        with ContentSwitcher(id="body", initial="picker"):
-            yield RunPane(id="run")
-            yield RunPicker(with_presets=self.session is not None)
+        with Horizontal(id="body"):
+            with ContentSwitcher(initial="picker"):
+                yield RunPane(id="run")
+                yield RunPicker(with_presets=self.session is not None)
+                yield StartView(id="start")
+                yield ComparePane(id="compare")
+            yield TunePanel(id="tune")
 
     def on_mount(self) -> None:
         """Show the run that was asked for, else the list."""
@@ -108,7 +119,7 @@ class TrainingScreen(BaseScreen):
     def open_run(self, folder: Path) -> None:
         """Show a run, and follow it while it grows."""
         self._folder = folder
-        self.query_one(ContentSwitcher).current = "run"
+        self.show_part("run")
         self.pane.open(folder)
         self.pane.steer(self.own_run)
 
@@ -117,6 +128,7 @@ class TrainingScreen(BaseScreen):
         """Offer the keys that make sense for it."""
         self._pages = event.pages
         self._offer_keys()
+        self.settle_tuning()
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was shown."""
@@ -155,6 +167,7 @@ class TrainingScreen(BaseScreen):
                 self._adopt_run()
                 self.pane.steer(self.own_run)
                 self._offer_keys()
+                self.settle_tuning()
 
     def _adopt_run(self) -> None:
         """Show the session's run when it is new to us, wherever it was started."""
@@ -189,8 +202,10 @@ class TrainingScreen(BaseScreen):
     # -- keys -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey out what makes no sense now."""
-        if action in ("pause", "control"):
+        """Grey out what makes no sense now; hide what is about something else than what is shown."""
+        if self.means_nothing_here(action):
+            return False
+        if action in ("pause", "control") or action in STEERING:
             return True if self.own_run is not None else None
         if action == "charts":
             return True if self._pages > 1 else None
@@ -216,15 +231,24 @@ class TrainingScreen(BaseScreen):
     @work(exclusive=True, group="entries")
     async def action_choose(self) -> None:
         """Show the list of presets and runs."""
-        self.query_one(ContentSwitcher).current = "picker"
+        self.show_part("picker")
         picker = self.query_one(RunPicker)
         picker.focus_first()
-        picker.show_entries(*await asyncio.to_thread(self._entries))
+        self.load_runs()
+        if self.session is not None:
+            picker.show_presets(await asyncio.to_thread(self._presets))
+
+    def back_to_list(self) -> None:
+        """Show the list of presets and runs."""
+        self.action_choose()
 
     def action_back(self) -> None:
-        """Go from the list back to the run."""
+        """Go from the list back to the run, from what is beside the form to the form."""
+        if self.starting:
+            self.start_view.focus_form()
+            return
         if self._folder is not None:
-            self.query_one(ContentSwitcher).current = "run"
+            self.show_part("run")
             self.pane.show_run()
 
     def action_toggle_log(self) -> None:
@@ -238,18 +262,6 @@ class TrainingScreen(BaseScreen):
     def action_charts(self, pages: int) -> None:
         """Show the next four charts."""
         self.pane.turn_page(pages)
-
-    @on(RunPicker.PresetChosen)
-    def preset_chosen(self, event: RunPicker.PresetChosen) -> None:
-        """Train the chosen preset."""
-        try:
-            spec = self._spec_for(event.path)
-        except ValueError as error:  # the preset breaks the contract
-            self.notify(
-                str(error) or "the kernel does not answer", severity="error", timeout=15, markup=False
-            )
-            return
-        self.start_run(spec)
 
     @on(RunPicker.RunChosen)
     def run_chosen(self, event: RunPicker.RunChosen) -> None:

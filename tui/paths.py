@@ -55,6 +55,11 @@ def design_file() -> Path:
     return state_home() / "design.json"
 
 
+def start_file() -> Path:
+    """Return the file of the values that each preset was started with last."""
+    return state_home() / "start.json"
+
+
 def output_dir() -> Path:
     """Return the folder for what this process's transcript cannot hold; it is made when it is first needed."""
     return state_home() / "output" / str(os.getpid())

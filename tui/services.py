@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from tui.protocol.preset import PresetError, preset_files, read_preset
 from tui.protocol.run import RunSpec
 from tui.session_app import Wiring
 from tui.training_plan import plan_preset
-from tui.widgets.run.entries import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -58,8 +57,9 @@ def wire_watch(root: Path, folder: Path | None) -> Wiring:
     def make() -> Screen[None]:
         from screens.training import TrainingScreen
 
-        entries = partial(_entries, root, with_presets=False)
-        return TrainingScreen(None, ("training",), entries=entries, spec_for=plan_preset, folder=folder)
+        return TrainingScreen(
+            None, ("training",), presets=list, runs_root=root, spec_for=plan_preset, folder=folder
+        )
 
     return Wiring(None, {"training": make})
 
@@ -75,8 +75,13 @@ class Screens:
         """The Training screen, which also starts runs."""
         from screens.training import TrainingScreen
 
-        entries = partial(_entries, paths.runs_dir(), with_presets=True)
-        return TrainingScreen(self._session, self._modes, entries=entries, spec_for=plan_preset)
+        return TrainingScreen(
+            self._session,
+            self._modes,
+            presets=preset_entries,
+            runs_root=paths.runs_dir(),
+            spec_for=plan_preset,
+        )
 
     def make(self, mode: str) -> Screen[None]:
         """Return the screen of a mode."""
@@ -128,10 +133,6 @@ def _connector(
     return connect
 
 
-def _entries(root: Path, *, with_presets: bool) -> tuple[list[PresetEntry], list[RunEntry]]:
-    return preset_entries() if with_presets else [], run_entries(root)
-
-
 def preset_entries() -> list[PresetEntry]:
     """Return the presets there are; one that breaks the contract says so."""
     entries: list[PresetEntry] = []
@@ -141,24 +142,6 @@ def preset_entries() -> list[PresetEntry]:
             entries.append(PresetEntry(path, info.name, info.title))
         except PresetError as error:
             entries.append(PresetEntry(path, path.stem, str(error), usable=False))
-    return entries
-
-
-def run_entries(root: Path) -> list[RunEntry]:
-    """Return the runs of a folder, newest first."""
-    from tui.runs.index import list_runs
-
-    entries: list[RunEntry] = []
-    for record in list_runs(root):
-        info = record.info
-        started = time.strftime("%m-%d %H:%M", time.localtime(record.started_s))
-        if info is not None and info.error is not None:
-            summary = f"{info.error.kind}: {info.error.message}"
-        elif info is not None:
-            summary = f"epoch {info.epoch}/{info.epochs or '?'}, step {info.step:,}, {info.device}"
-        else:
-            summary = record.reason
-        entries.append(RunEntry(record.folder, record.name, record.status, started, summary))
     return entries
 
 

@@ -321,4 +321,73 @@ LAYERS = [
     Case("bfloat16", lambda a, b: (a * b).tanh(), (A, B), torch.bfloat16),
 ]  # fmt: skip
 
-CASES = [*POINTWISE, *SHAPES, *REDUCTIONS, *LAYERS]
+
+def _symmetric(a: Tensor) -> Tensor:
+    return a + a.mT
+
+
+def _both_of_eigh(a: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(_symmetric(a))
+    return (vectors.abs() * values).sum(0)
+
+
+def _masked_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    mask = torch.tensor([[0.0, 1.0, -2.0], [0.5, 0.0, 1.0], [-1.0, 0.0, 0.0]], dtype=q.dtype)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+HEADS = ((1, 2, 3, 4),) * 3
+IMAGE = (2, 3, 4, 6)
+WINDOWS = [
+    Case("avg_pool1d", lambda x: F.avg_pool1d(x, 2), ((1, 2, 4),)),
+    Case("avg_pool2d overlapping", lambda x: F.avg_pool2d(x, 3, 2, 1), (IMAGE,)),
+    Case("avg_pool2d with a rest", lambda x: F.avg_pool2d(x, 3), ((2, 3, 5, 7),)),
+    Case("avg_pool2d of one image", lambda x: F.avg_pool2d(x, (2, 3)), ((3, 4, 6),)),
+    Case("avg_pool2d divisor", lambda x: F.avg_pool2d(x, 2, divisor_override=3), (IMAGE,)),
+    Case("avg_pool3d", lambda x: F.avg_pool3d(x, 2), ((1, 2, 4, 4, 2),)),
+    Case("adaptive_avg_pool3d", lambda x: F.adaptive_avg_pool3d(x, (2, 1, 2)), ((1, 2, 4, 3, 2),)),
+    Case("max_pool3d", lambda x: F.max_pool3d(x, 2), ((1, 2, 4, 4, 2),)),
+    Case("interpolate nearest 1d", lambda x: F.interpolate(x, size=7), ((1, 2, 3),)),
+    Case("interpolate nearest uneven", lambda x: F.interpolate(x, size=(5, 7)), (IMAGE,)),
+    Case("interpolate nearest 3d", lambda x: F.interpolate(x, scale_factor=2.0), ((1, 2, 2, 3, 2),)),
+    Case("interpolate nearest-exact", lambda x: F.interpolate(x, size=(5, 7), mode="nearest-exact"), (IMAGE,)),
+    Case("interpolate linear", lambda x: F.interpolate(x, size=7, mode="linear"), ((1, 2, 3),)),
+    Case("interpolate bilinear", lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"), (IMAGE,)),
+    Case(
+        "interpolate bilinear corners",
+        lambda x: F.interpolate(x, size=(7, 3), mode="bilinear", align_corners=True),
+        (IMAGE,),
+    ),
+    Case("interpolate trilinear", lambda x: F.interpolate(x, size=(3, 4, 5), mode="trilinear"), ((1, 2, 2, 3, 2),)),
+    Case("unfold step", lambda a: a.unfold(0, 2, 2), ((5, 4),)),
+    Case("unfold of a view", lambda a: a.t().unfold(-1, 2, 1), (A,)),
+    Case("im2col", lambda x: F.unfold(x, 2, padding=1, stride=2), (IMAGE,)),
+    Case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), ((1, 8, 2, 3),)),
+    Case("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), (IMAGE,)),
+    Case("as_strided offset", lambda a: a.as_strided((3, 2), (2, 3), 1), (A,)),
+    Case("as_strided overlapping", lambda a: (a * 1).as_strided((2, 3), (1, 1)), (A,)),
+]  # fmt: skip
+
+MATRICES = [
+    Case("attention causal", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), HEADS),
+    Case("attention mask", _masked_attention, HEADS),
+    Case("attention scale", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, scale=0.3), HEADS),
+    Case("eigenvalues", lambda a: torch.linalg.eigvalsh(_symmetric(a)), ((3, 3),)),
+    Case("eigh", _both_of_eigh, ((3, 3),)),
+    Case("det", torch.linalg.det, ((3, 3),)),
+    Case("det batch", torch.linalg.det, ((2, 3, 3),)),
+    Case("solve", torch.linalg.solve, ((3, 3), (3, 2))),
+    Case("addmv", lambda a, m, v: torch.addmv(a, m, v, alpha=2, beta=3), ((3,), A, ROW)),
+    Case("median of all", torch.median, (A,)),
+    Case("median of equals", lambda a: torch.cat([a, a]).median(), ((3,),)),
+    Case("nanmedian dim", lambda a: a.nanmedian(0)[0], (A,)),
+    Case("masked_select broadcast", lambda a: a.masked_select(MASK[:1]), (A,)),
+    Case("cummax", lambda a: a.cummax(1)[0], (A,)),
+    Case("group_norm plain", lambda x: F.group_norm(x, 2), ((2, 4, 3, 2),)),
+    Case("cross_entropy none", lambda a: F.cross_entropy(a, CLASSES, reduction="none"), (A,)),
+    Case("cross_entropy weights", lambda a: F.cross_entropy(a, CLASSES, torch.arange(1.0, 5).double()), (A,)),
+    Case("cross_entropy ignored", lambda a: F.cross_entropy(a, CLASSES, ignore_index=0), (A,)),
+    Case("cross_entropy of images", lambda a: F.cross_entropy(a, INDEX[:, None]), ((2, 4, 1, 3),)),
+]  # fmt: skip
+
+CASES = [*POINTWISE, *SHAPES, *REDUCTIONS, *LAYERS, *WINDOWS, *MATRICES]

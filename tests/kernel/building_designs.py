@@ -281,6 +281,37 @@ def frozen_and_initialized() -> Design:
     )  # fmt: skip
 
 
+def initialized_residuals() -> Design:
+    """Whose initialization reaches the projections too; one of them is frozen with its projection."""
+
+    def block(width: int, **fields: Any) -> Block:
+        return residual(
+            conv(width), layer("BatchNorm2d"), relu(), conv(width), init="kaiming_normal_", **fields
+        )
+
+    return model(
+        "Projected", (3, 8, 8), block(8), relu(), block(8), relu(), block(16, frozen=True), flatten(), linear(2)
+    )  # fmt: skip
+
+
+def called_with_others() -> Design:
+    """Whose expressions begin with a value that has a name, or with a part of one."""
+    return model(
+        "Other", (2, 8, 8), conv(4, _output="early"), relu(), conv(4, _output="late"),
+        expression("x * x", inputs=("early + late",)), conv(4),
+        expression("x.mean(dim=(2, 3))"), linear(2),
+    )  # fmt: skip
+
+
+def tagger() -> Design:
+    return model(
+        "Tagger", (9,),
+        layer("Embedding", num_embeddings=30, embedding_dim=12),
+        layer("LSTM", hidden_size=10, batch_first=True, bidirectional=True, _output="lstm", _take="[0]"),
+        linear(5), expression('{"scores": x, "state": lstm[1][0]}'), dtype="int64",
+    )  # fmt: skip
+
+
 def recurrent(kind: str, **arguments: Any) -> Design:
     return model(
         f"{kind}Classifier", (9,),
@@ -352,7 +383,10 @@ def composed() -> dict[str, Design]:
         "bottleneck": bottleneck(),
         "growing": growing(),
         "frozen_and_initialized": frozen_and_initialized(),
+        "initialized_residuals": initialized_residuals(),
+        "called_with_others": called_with_others(),
         "lstm": recurrent("LSTM"),
+        "tagger": tagger(),
         "bidirectional_lstm": recurrent("LSTM", bidirectional=True, num_layers=2),
         "gru": recurrent("GRU"),
         "wide_and_deep": model(

@@ -47,7 +47,7 @@ class Reference(nn.Module):
         if block.kind == "layer":
             return self._layer(block, inputs)(*inputs)
         if block.kind == "expression":
-            return eval(block.layer, {}, given)
+            return eval(block.layer, {}, {**given, "x": x})
         if block.kind == "sequence":
             return self._line(block.children, x, values)
         if block.kind == "repeat":

@@ -118,3 +118,10 @@ def test_what_cannot_be_checked_says_why(function: str, words: str) -> None:
         check_gradient(namespace, function, ("x",))
     with pytest.raises(AutogradError, match="None of the inputs"):
         check_gradient({"square": square, "i": torch.tensor([1])}, "square", ("i",))
+
+
+def test_the_apply_of_a_function_of_the_users_is_checked() -> None:
+    result = check_gradient({"Wrong": Wrong, "x": torch.ones(2, 2)}, "Wrong.apply", ("x",))
+    assert not result.ok
+    with pytest.raises(AutogradError, match="is not known here"):
+        check_gradient({"Wrong": Wrong, "x": torch.ones(2, 2)}, "Wrong.nothing", ("x",))

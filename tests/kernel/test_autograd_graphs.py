@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tui.kernel.autograd import AutogradError, Graphs
 from tui.kernel.autograd.packing import unpacked
+from tui.kernel.viewing.expression import evaluate
 from tui.protocol.autograd import (
     CheckGradient,
     CloseGraph,
@@ -142,7 +143,8 @@ def test_closing_gives_everything_back(desk: Desk) -> None:
     desk.run("big = torch.ones(1000, requires_grad=True); loss = big.exp().sum()")
     opened = desk.graphs.open(OpenGraph("loss"))
     desk.graphs.run_backward(RunBackward(opened.graph, "peek"))
-    kept = weakref.ref(desk.graphs.gradient_of(opened.graph, 1))
+    view = desk.graphs.step(ReadStep(opened.graph, 1)).incoming[0].view
+    kept = weakref.ref(evaluate(view, {**desk.namespace, **desk.graphs.viewable()}).value)
     root = weakref.ref(desk.tensor("loss"))
     del desk.namespace["loss"]
     desk.namespace.pop("__builtins__")
@@ -201,3 +203,36 @@ def test_a_library_call_on_a_graph_of_a_hundred_thousand_nodes(desk: Desk) -> No
     edges = unpacked("i", opened.structure.edges)
     assert len(edges) == 100_002 + sum(edges[:100_002])
     desk.graphs.close(CloseGraph(opened.graph))
+
+
+def test_the_viewer_opens_what_a_step_shows(desk: Desk) -> None:
+    desk.run("graph1 = 'mine'; h = w.sin(); z = (h.exp() * h).sum()")
+    opened = desk.graphs.open(OpenGraph("z"))
+    desk.graphs.run_backward(RunBackward(opened.graph, "peek"))
+    (h_step,) = [
+        step
+        for i in range(opened.structure.nodes)
+        if (step := desk.graphs.step(ReadStep(opened.graph, i))).node.operation == "sin"
+    ]
+    seen = {**desk.namespace, **desk.graphs.viewable()}
+    assert seen["graph1"] == "mine"
+    h = desk.tensor("h").detach()
+    (flow,) = h_step.incoming
+    assert torch.allclose(evaluate(flow.view, seen).value, h.exp() * (1 + h))
+    (saved,) = h_step.saved
+    assert saved.view == "w"  # what has a name is opened under it
+    step = desk.graphs.step(ReadStep(opened.graph, 2))
+    assert step.node.operation == "exp"
+    assert torch.equal(evaluate(step.saved[0].view, seen).value, h.exp())
+    desk.graphs.close(CloseGraph(opened.graph))
+    assert desk.graphs.viewable() == {}
+
+
+def test_a_backward_through_a_spent_graph_is_refused_and_its_steps_stay(desk: Desk) -> None:
+    opened = desk.graphs.open(OpenGraph("y"))
+    desk.graphs.run_backward(RunBackward(opened.graph, "backward"))
+    with pytest.raises(AutogradError, match="Run its cell again") as caught:
+        desk.graphs.run_backward(RunBackward(opened.graph, "backward"))
+    assert caught.value.kind == "spent"
+    assert desk.graphs.step(ReadStep(opened.graph, 0)).incoming[0].numbers == (1.0,)
+    assert desk.tensor("w").grad is not None

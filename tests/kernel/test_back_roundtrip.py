@@ -104,14 +104,21 @@ def test_code_without_a_source_comes_back_as_the_same_function(name: str) -> Non
 
 def trees() -> st.SearchStrategy[Block]:
     """Blocks that take images of 8 channels and give such."""
-    leaf = st.sampled_from(["conv", "relu", "norm", "expression"]).map(_leaf)
+    kinds = st.sampled_from(["conv", "relu", "norm", "expression"])
+    leaf = st.tuples(kinds, st.booleans(), st.sampled_from(_INITS)).map(lambda drawn: _leaf(*drawn))
+
+    widths = st.sampled_from([4, 12])
+    around_all = st.fixed_dictionaries({"frozen": st.booleans(), "init": st.sampled_from(_INITS)})
 
     def around(children: st.SearchStrategy[Block]) -> st.SearchStrategy[Block]:
         lines = st.lists(children, min_size=1, max_size=3).map(tuple)
         return st.one_of(
-            lines.map(lambda line: sequence(*line)),
-            lines.map(lambda line: residual(conv(8), *line)),
-            st.tuples(lines, st.integers(1, 3)).map(lambda pair: repeat(pair[1], *pair[0])),
+            st.tuples(lines, around_all).map(lambda pair: sequence(*pair[0], **pair[1])),
+            st.tuples(lines, around_all).map(lambda pair: residual(conv(8), *pair[0], **pair[1])),
+            st.tuples(lines, widths, around_all).map(lambda three: _projected(*three)),
+            st.tuples(lines, st.integers(1, 3), around_all).map(
+                lambda three: repeat(three[1], *three[0], **three[2])
+            ),
             st.lists(lines, min_size=2, max_size=3).map(_added),
             st.lists(lines, min_size=2, max_size=3).map(_concatenated),
         )
@@ -119,14 +126,21 @@ def trees() -> st.SearchStrategy[Block]:
     return st.recursive(leaf, around, max_leaves=8)
 
 
-def _leaf(kind: str) -> Block:
+_INITS = ("", "", "", "kaiming_normal_", "normal_(std=0.02)")
+
+
+def _leaf(kind: str, frozen: bool, init: str) -> Block:
     made = {
-        "conv": conv(8),
+        "conv": conv(8, _frozen=frozen, _init=init),
         "relu": relu(),
-        "norm": layer("BatchNorm2d"),
+        "norm": layer("BatchNorm2d", _frozen=frozen),
         "expression": expression("F.relu(x) * 2"),
     }
     return made[kind]
+
+
+def _projected(line: tuple[Block, ...], width: int, fields: dict[str, Any]) -> Block:
+    return sequence(residual(*line, conv(width), **fields), conv(8, 1))
 
 
 def _added(lines: list[tuple[Block, ...]]) -> Block:
@@ -143,5 +157,8 @@ def test_any_tree_comes_back(body: list[Block]) -> None:
     design = model("Net", (8, 6, 6), *body)
     checked = code_of(design)
     assert [row.error for row in checked.blocks if row.error] == []
-    again = code_of(imported(built(checked.code, "Net")).design)
+    net = built(checked.code, "Net")
+    trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    assert sum(map(torch.numel, trained)) == checked.totals.trainable
+    again = code_of(imported(net).design)
     assert normal(again.code) == normal(checked.code)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from tests.kernel.building_designs import (
 from tests.kernel.test_building_code import built
 from tui.kernel.building import layers
 from tui.kernel.building.check import check_design
+from tui.kernel.building.warned import collected
 from tui.protocol.building import Block, BlockFacts, CheckDesign, Design, DesignChecked, InputSpec
 
 
@@ -494,3 +496,25 @@ def test_expressions_that_models_are_made_of(text: str, shape: str) -> None:
 
 def test_attention_can_be_written_out() -> None:
     assert row(attention(heads=2), shape=(5, 8)).output_shapes == "(N, 5, 8)"
+
+
+# -- warnings of torch ------------------------------------------------------------------------------
+
+
+def test_what_torch_warns_of_stands_at_the_row_and_nowhere_else(recwarn: pytest.WarningsRecorder) -> None:
+    lstm = layer("LSTM", hidden_size=5, dropout=0.37, batch_first=True, _take="[0]")
+    lazy = layer("LazyLinear", out_features=3)
+    rows = check(model("Net", (7, 4), lstm, lazy)).blocks
+    assert "torch warns: dropout option adds dropout after all but last recurrent layer" in rows[0].note
+    assert rows[1].note == ""
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_warnings_of_other_threads_are_shown_meanwhile(recwarn: pytest.WarningsRecorder) -> None:
+    with collected() as found:
+        other = threading.Thread(target=warnings.warn, args=("of a cell",))
+        other.start()
+        other.join()
+        warnings.warn("of a design", stacklevel=1)
+    assert found == ["of a design"]
+    assert [str(one.message) for one in recwarn] == ["of a cell"]

@@ -64,6 +64,42 @@ def test_it_can_be_asked_for(spiral: Design) -> None:
     assert "momentum=0.9" in compose_preset({}, asked).source
 
 
+def test_images_of_another_size_are_brought_to_that_of_the_model(tmp_path: Path, trainer: Trainer) -> None:
+    made = compose_preset({}, ComposePreset(lenet(), str(PRESETS / "digits_cnn.py"), epochs=1))
+    assert made.note == "its images of 8x8 are brought to 28x28 on the way in"
+    path = tmp_path / "lenet.py"
+    path.write_text(made.source, encoding="utf-8")
+    trainer.start(
+        RunSpec(preset=str(path), knobs={"views": 1}, runs_dir=str(tmp_path / "runs"), device="cpu"),
+        namespace={},
+        on_change=lambda state: None,
+    )
+    assert trainer.join(60)
+    ended = trainer.state()
+    assert ended is not None
+    assert (ended.status, ended.error) == ("finished", "")
+
+
+@pytest.mark.parametrize(
+    ("design", "asked", "words"),
+    [
+        (
+            model("Net", (3,), linear(3)),
+            {},
+            r"batch of this data is \(32, 2\) float32.* for \(N, 3\) float32",
+        ),
+        (model("Net", (2,), linear(3), dtype="float64"), {}, "CrossEntropyLoss|float64"),
+        (model("Net", (2,), linear(2)), {}, r"output \(32, 2\) float32 with the data's target \(32,\) int64"),
+        (model("Net", (2,), linear(3)), {"loss": "MSELoss"}, "MSELoss does not take the model's output"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_said_before_it_is_saved(
+    design: Design, asked: dict[str, str], words: str
+) -> None:
+    with pytest.raises(BuildingError, match=words):
+        compose_preset({}, ComposePreset(design, str(PRESETS / "spiral_mlp.py"), **asked))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("design", "asked", "words"),
     [

@@ -26,6 +26,7 @@ from tui.kernel.training.checkpoints import Checkpoints
 from tui.kernel.training.events import EventFile, LogWriteError
 from tui.kernel.training.experiment import read_source
 from tui.kernel.training.gradients import GradientSampler
+from tui.kernel.training.loop import Loop
 from tui.kernel.training.handover import Handover
 from tui.protocol.messages import RunState
 from tui.protocol.preset import PresetError
@@ -266,7 +267,7 @@ def test_a_run_that_cannot_begin_does_not_stay_running(
     def fail(**_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tui.kernel.training.experiment.tempfile", SimpleNamespace(mkdtemp=fail))
+    monkeypatch.setattr("tui.kernel.training.preset_module.tempfile", SimpleNamespace(mkdtemp=fail))
     with pytest.raises(RunRefused, match="No space left"):
         trainer.start(
             RunSpec(preset=write_preset(), runs_dir=str(tmp_path / "runs")),
@@ -302,6 +303,7 @@ def test_a_checkpoint_inside_an_epoch_never_runs_ahead_of_the_log(
     monkeypatch.setattr(checkpoints, "write_checkpoint", write)
     monkeypatch.setattr(Checkpoints, "MIN_INTERVAL_S", 0.0)
     monkeypatch.setattr(Checkpoints, "MAX_INTERVAL_S", 0.0)
+    monkeypatch.setattr(Loop, "LOOK_INTERVAL_S", 0.0)
     train(trainer, RunSpec(preset=write_preset(), runs_dir=str(tmp_path / "runs"), knobs={"epochs": 1}))
     assert {step for step, _ in logged} == {1, 2, 3, 4, 5}
     assert all(step == last for step, last in logged)

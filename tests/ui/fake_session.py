@@ -53,8 +53,20 @@ from tui.protocol.messages import (
     VariableTable,
 )
 from tui.protocol.run import RunSpec
+from tui.protocol.training import (
+    Choices,
+    DryReport,
+    DryRun,
+    Freeze,
+    ListChoices,
+    PlanSchedule,
+    ReadTuning,
+    SchedulePlan,
+    Tune,
+    TuneTable,
+)
 from tui.session_app import Wiring
-from tui.widgets.run.entries import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry
 
 R = TypeVar("R")
 Message = dict[str, Any]
@@ -93,6 +105,12 @@ class FakeSession(KernelSession):
             ListModules: ModuleTree(()),
             StartRun: RunState("r", "/nowhere/r", "running", 0, 0),
             ControlRun: RunState("r", "/nowhere/r", "running", 0, 0),
+            ListChoices: Choices(()),
+            PlanSchedule: SchedulePlan((1e-3,)),
+            DryRun: DryReport(()),
+            ReadTuning: TuneTable(),
+            Tune: TuneTable(),
+            Freeze: TuneTable(),
         }
         """Reply to each request; an exception is raised."""
         self.silent = False
@@ -259,11 +277,12 @@ class Shelf:
     """What the Training screen lists, and what it wants trained."""
 
     presets: list[PresetEntry] = field(default_factory=list)
-    runs: list[RunEntry] = field(default_factory=list)
+    root: Path = Path("/nowhere/runs")
+    """The folder that holds the runs."""
     planned: list[Path] = field(default_factory=list)
 
-    def entries(self) -> tuple[list[PresetEntry], list[RunEntry]]:
-        return self.presets, self.runs
+    def entries(self) -> list[PresetEntry]:
+        return self.presets
 
     def plan(self, path: Path) -> RunSpec:
         """Plan a preset; those whose name begins with `broken` break the contract."""
@@ -282,7 +301,7 @@ def make_app(
     modes = ALL_MODES if session is not None else ("training",)
     makers: dict[str, Callable[[], Any]] = {
         "training": lambda: TrainingScreen(
-            session, modes, entries=shelf.entries, spec_for=shelf.plan, folder=folder
+            session, modes, presets=shelf.entries, runs_root=shelf.root, spec_for=shelf.plan, folder=folder
         )
     }
     if session is not None:

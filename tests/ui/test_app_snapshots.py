@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from tests.ui.fake_session import FakeSession, Shelf, make_app, opened, screen_text, until
-from tests.ui.written_runs import finished_run
+from tests.ui.written_runs import WrittenRun, finished_run
 from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
 from tui.protocol.building import CheckDesign, DesignChecked, Totals
 from tui.protocol.messages import (
@@ -22,10 +23,11 @@ from tui.protocol.messages import (
     Variable,
     VariableTable,
 )
+from tui.protocol.run import RunError
 from tui.widgets.chart import Chart, ChartData
 from tui.widgets.gradients.grid import GradientGrid
 from tui.widgets.record_table import RecordTable
-from tui.widgets.run.entries import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry
 from tui.widgets.transcript import Transcript
 from tui.widgets.variables.grid import VariableGrid
 
@@ -39,6 +41,8 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that stands still, so that every cell takes 0 s."""
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("screens.repl_pane.time", _Clock)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
 
 
 class _Clock:
@@ -148,7 +152,7 @@ async def test_builder(size: tuple[int, int]) -> None:
 
 
 @SIZES
-async def test_training_picker(size: tuple[int, int]) -> None:
+async def test_training_picker(tmp_path: Path, size: tuple[int, int]) -> None:
     shelf = Shelf(
         [
             PresetEntry(
@@ -158,11 +162,14 @@ async def test_training_picker(size: tuple[int, int]) -> None:
             ),
             PresetEntry(Path("/p/mine.py"), "mine", "mine.py:3: has no model", usable=False),
         ],
-        [
-            RunEntry(Path("/r/2"), "digits_cnn", "running", "01-02 10:00", "epoch 3/10, step 270, cpu"),
-            RunEntry(Path("/r/1"), "spiral", "failed", "01-01 09:30", "NotFinite: the loss is NaN at step 3"),
-        ],
+        tmp_path,
     )
+    finished_run(tmp_path)
+    failed = WrittenRun(tmp_path, name="spiral")
+    failed.record(
+        name="spiral", status="failed", knobs={"lr": 10.0}, started_at="2026-01-02T00:00:00+00:00",
+        error=RunError("NotFinite", "the loss is NaN at step 3"),
+    )  # fmt: skip
     async with opened(make_app(FakeSession(), first="training", shelf=shelf), size) as pilot:
         await until(pilot, lambda: all(table.row_count == 2 for table in pilot.app.screen.query(RecordTable)))
         await pilot.pause()

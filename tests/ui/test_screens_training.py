@@ -21,7 +21,7 @@ from tui.protocol.messages import ControlRun, Refusal, RunState, StartRun
 from tui.protocol.run import RunError, RunSpec
 from tui.widgets.chart import Chart
 from tui.widgets.record_table import RecordTable
-from tui.widgets.run.entries import PresetEntry, RunEntry
+from tui.widgets.run.entries import PresetEntry
 from tui.widgets.run.header import RunHeader, RunLog
 from tui.widgets.run.picker import RunPicker
 
@@ -56,7 +56,7 @@ def header(pilot: Pilot[int]) -> str:
 
 
 def charts(pilot: Pilot[int]) -> list[Chart]:
-    return list(screen_of(pilot).query(Chart))
+    return [chart for chart in screen_of(pilot).query(Chart) if chart.display]
 
 
 def titles(pilot: Pilot[int]) -> list[str]:
@@ -76,9 +76,11 @@ def said(pilot: Pilot[int]) -> list[tuple[str, str]]:
 # -- the list -------------------------------------------------------------------------------------
 
 
-async def test_presets_and_runs_are_listed_and_enter_trains(tmp_path: Path) -> None:
+async def test_presets_and_runs_are_listed_and_enter_enter_trains(tmp_path: Path) -> None:
     session = FakeSession()
-    shelf = Shelf(PRESETS, [RunEntry(tmp_path / "r", "mine", "finished", "01-01 10:00", "epoch 4/4")])
+    run = finished_run(tmp_path)
+    run.record(name="mine")
+    shelf = Shelf(PRESETS, tmp_path)
     async with opened(make_app(session, first="training", shelf=shelf)) as pilot:
         presets, runs = screen_of(pilot).query(RecordTable)
         await until(pilot, lambda: presets.row_count == 2 and runs.row_count == 1)
@@ -89,11 +91,11 @@ async def test_presets_and_runs_are_listed_and_enter_trains(tmp_path: Path) -> N
             "[/foo] has no model",
             "mine",
             "finished",
-            "epoch 4/4",
+            "val/accuracy 0.8333",
         ):
             assert expected in text
         assert presets.has_focus
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
         await until(pilot, lambda: session.of(StartRun))
         assert session.of(StartRun) == [
             StartRun(RunSpec("/presets/digits_cnn.py", "/nowhere/runs", "digits_cnn"))
@@ -112,22 +114,22 @@ async def test_a_preset_that_breaks_the_contract_is_refused_and_nothing_is_asked
         assert "has no model [/foo]" in screen_text(pilot.app)
 
 
-async def test_a_refusal_of_the_kernel_is_told_and_the_list_stays() -> None:
+async def test_a_refusal_of_the_kernel_is_told_where_it_was_started() -> None:
     session = FakeSession()
     session.answers[StartRun] = KernelRefused(Refusal("busy", "another run [/foo] trains"))
     async with opened(make_app(session, first="training", shelf=Shelf(PRESETS))) as pilot:
         await until(pilot, lambda: screen_of(pilot).query_one("#presets", RecordTable).row_count == 2)
-        await pilot.press("enter")
-        await until(pilot, lambda: said(pilot))
-        assert said(pilot) == [("error", "another run [/foo] trains")]
-        assert shown(screen_of(pilot).query_one(RunPicker))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "another run [/foo] trains" in screen_text(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: shown(screen_of(pilot).query_one(RunPicker)))
 
 
 async def test_a_run_chosen_before_the_kernel_is_up_is_asked_for_when_it_is() -> None:
     session = FakeSession("starting")
     async with opened(make_app(session, first="training", shelf=Shelf(PRESETS))) as pilot:
         await until(pilot, lambda: screen_of(pilot).query_one("#presets", RecordTable).row_count == 2)
-        await pilot.press("enter")
+        await pilot.press("enter", "enter")
         await pilot.pause()
         assert session.asked == []
         session.become("idle")
@@ -139,13 +141,13 @@ async def test_training_asked_of_a_dead_kernel_is_told() -> None:
     async with opened(make_app(session, first="training", shelf=Shelf(PRESETS))) as pilot:
         session.die()
         await until(pilot, lambda: screen_of(pilot).query_one("#presets", RecordTable).row_count == 2)
-        await pilot.press("enter")
-        await until(pilot, lambda: any(severity == "error" for severity, _ in said(pilot)))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "the kernel is dead" in screen_text(pilot.app))
 
 
 async def test_an_old_run_is_opened_and_back_and_forth(tmp_path: Path) -> None:
-    run = finished_run(tmp_path)
-    shelf = Shelf(PRESETS, [RunEntry(run.folder, "digits", "finished", "01-01 10:00", "")])
+    finished_run(tmp_path)
+    shelf = Shelf(PRESETS, tmp_path)
     async with opened(make_app(FakeSession(), first="training", shelf=shelf)) as pilot:
         runs = screen_of(pilot).query_one("#runs", RecordTable)
         await until(pilot, lambda: runs.row_count == 1)
@@ -162,8 +164,8 @@ async def test_an_old_run_is_opened_and_back_and_forth(tmp_path: Path) -> None:
 
 
 async def test_without_a_kernel_there_is_nothing_to_train(tmp_path: Path) -> None:
-    run = finished_run(tmp_path)
-    shelf = Shelf(PRESETS, [RunEntry(run.folder, "digits", "finished", "01-01 10:00", "")])
+    finished_run(tmp_path)
+    shelf = Shelf(PRESETS, tmp_path)
     async with opened(make_app(None, first="training", shelf=shelf)) as pilot:
         [runs] = screen_of(pilot).query(RecordTable)
         await until(pilot, lambda: runs.row_count == 1)

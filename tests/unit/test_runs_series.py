@@ -97,7 +97,7 @@ def test_a_spike_among_a_million_points_shows_in_its_column_alone() -> None:
 def test_the_pyramid_is_not_read_point_by_point() -> None:
     """A column reads at most two blocks of each level: that is what makes ten million points cheap."""
     series = Series.of(np.arange(200_000), np.ones(200_000))
-    levels = series._pyramid._levels
+    levels = series.pyramid._levels
     assert [level.length for level in levels] == [6250, 195, 6]
 
 

@@ -11,7 +11,9 @@ from tui.protocol.building import (
     CompareCheckpoint,
     ComposePreset,
     ImportModel,
+    ListClasses,
     ListLayers,
+    OpenRun,
     ReadModel,
 )
 from tui.protocol.messages import Request
@@ -32,12 +34,22 @@ class BuildingRequests:
 
     def handlers(self) -> dict[type[Request[Any]], Callable[[Any], object]]:
         """Return what answers each request."""
-        kinds = (ListLayers, CheckDesign, ComposePreset, ImportModel, ReadModel, CompareCheckpoint)
+        kinds = (
+            ListLayers, CheckDesign, ComposePreset, ImportModel, ListClasses, OpenRun, ReadModel, CompareCheckpoint,
+        )  # fmt: skip
         return dict.fromkeys(kinds, self._answer)
 
     def _answer(self, request: Any) -> object:
         self._need_torch()
-        from tui.kernel.building import back_checkpoint, back_import, back_read, catalogue, check, preset
+        from tui.kernel.building import (
+            back_checkpoint,
+            back_files,
+            back_import,
+            back_read,
+            catalogue,
+            check,
+            preset,
+        )
         from tui.kernel.building.errors import BuildingError
 
         namespace = self._namespace_of()
@@ -51,6 +63,10 @@ class BuildingRequests:
                     return preset.compose_preset(namespace, request)
                 case ImportModel():
                     return back_import.import_model(namespace, request)
+                case ListClasses():
+                    return back_files.list_classes(request)
+                case OpenRun():
+                    return back_files.open_run(namespace, request)
                 case ReadModel():
                     return back_read.read_model(namespace, request, cell_running=self._cell_running())
                 case CompareCheckpoint():

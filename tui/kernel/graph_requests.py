@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from tui.kernel.refused import Refused
@@ -40,12 +42,17 @@ class GraphRequests:
         need_torch: Callable[[], None],
         cell_running: Callable[[], bool],
         cell_of: Callable[[str], int | None],
+        computing: Callable[[], AbstractContextManager[threading.Event]],
     ) -> None:
-        """`cell_of`: the number of the cell whose code was compiled under a file name; None where there is none."""
+        """`cell_of`: the number of the cell whose code was compiled under a file name; None where there is none.
+
+        `computing`: a context in which the user may cancel, which sets the event that it gives.
+        """
         self._namespace_of = namespace_of
         self._need_torch = need_torch
         self._cell_running = cell_running
         self._cell_of = cell_of
+        self._computing = computing
         self._made: Graphs | None = None
         self._open: deque[int] = deque()
         self._lock = threading.Lock()
@@ -63,9 +70,16 @@ class GraphRequests:
         return answers
 
     def begin_cell(self) -> None:
-        """Record the cell that is about to run, where that is switched on."""
-        if self._made is not None and self._made.recorder.on:
+        """Let what the Autograd screen changes be over, then record the cell where that is switched on."""
+        if self._made is None:
+            return
+        self._made.await_turn(sys.stderr.write)
+        if self._made.recorder.on:
             self._made.recorder.begin()
+
+    def viewable(self) -> Mapping[str, object]:
+        """Return what the tensor viewer may open by name, beside the namespace."""
+        return self._made.viewable() if self._made is not None else {}
 
     def end_cell(self) -> None:
         """End the recording of a cell, however it ended."""
@@ -84,7 +98,7 @@ class GraphRequests:
 
         with self._lock:
             if self._made is None:
-                made = Graphs(self._namespace_of, self._cell_running)
+                made = Graphs(self._namespace_of, self._cell_running, self._computing)
                 made.recorder.cell_of = self._cell_of
                 self._made = made
         return self._made

@@ -6,7 +6,8 @@ What needs torch is imported when it is first asked for: torch itself takes seco
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tui.kernel.refused import Refused
@@ -41,8 +42,16 @@ Handler = Callable[[Any], object]
 class Inspection:
     """Looks at the namespace of one IPython shell; called from the threads of several subshells."""
 
-    def __init__(self, shell: Any, need_torch: Callable[[], None], cell_running: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        need_torch: Callable[[], None],
+        cell_running: Callable[[], bool],
+        viewable: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        """`viewable`: what the tensor viewer may open by name, beside what is in the namespace."""
         self._shell = shell
+        self._viewable = viewable
         self._need_torch = need_torch
         self._cell_running = cell_running
         # what the namespace was like after the last cell, and after the one before, against which changes are marked
@@ -136,6 +145,12 @@ class Inspection:
 
     # -- the tensor viewer ------------------------------------------------------------------------
 
+    @property
+    def _seen(self) -> Mapping[str, object]:
+        """What expressions of the viewer are about."""
+        more = self._viewable()
+        return {**self._namespace, **more} if more else self._namespace
+
     def _view(self, request: OpenView | ReadWindow | ReadPixels) -> object:
         self._need_torch()
         from tui.kernel import viewing
@@ -143,11 +158,11 @@ class Inspection:
         try:
             match request:
                 case OpenView():
-                    return viewing.open_view(self._namespace, request)
+                    return viewing.open_view(self._seen, request)
                 case ReadWindow():
-                    return viewing.read_window(self._namespace, request)
+                    return viewing.read_window(self._seen, request)
                 case ReadPixels():
-                    return viewing.read_pixels(self._namespace, request)
+                    return viewing.read_pixels(self._seen, request)
         except viewing.ViewError as error:
             raise Refused(error.kind, str(error)) from None
 
@@ -155,18 +170,25 @@ class Inspection:
         self._need_torch()
         from tui.kernel import viewing
 
+        with self.computing() as cancel:
+            try:
+                match request:
+                    case ReadStatistics():
+                        return viewing.read_statistics(self._seen, request, cancel)
+                    case FindPlace():
+                        return viewing.find_place(self._seen, request, cancel)
+                    case CompareViews():
+                        return viewing.compare_views(self._seen, request, cancel)
+            except viewing.ViewError as error:
+                raise Refused(error.kind, str(error)) from None
+
+    @contextmanager
+    def computing(self) -> Iterator[threading.Event]:
+        """Return an event that is set when the user cancels what is computed inside."""
         cancel = threading.Event()
         self._computing.add(cancel)
         try:
-            match request:
-                case ReadStatistics():
-                    return viewing.read_statistics(self._namespace, request, cancel)
-                case FindPlace():
-                    return viewing.find_place(self._namespace, request, cancel)
-                case CompareViews():
-                    return viewing.compare_views(self._namespace, request, cancel)
-        except viewing.ViewError as error:
-            raise Refused(error.kind, str(error)) from None
+            yield cancel
         finally:
             self._computing.discard(cancel)
 

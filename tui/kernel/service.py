@@ -28,6 +28,7 @@ from tui.kernel.inspection import Inspection
 from tui.kernel.output import ThreadOutput
 from tui.kernel.refused import Refused
 from tui.kernel.status import TorchImport, cuda_memory, rss_bytes
+from tui.kernel.training_requests import TrainingRequests
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
     EVENT,
@@ -83,15 +84,26 @@ class Service:
         self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
         self._trainer_lock = threading.Lock()
         self._cells = CellWatch(kernel)
+        inspection = Inspection(
+            kernel.shell, self._need_torch, lambda: self._cell_running, lambda: self._graphs.viewable()
+        )
         self._graphs = GraphRequests(
-            lambda: self._namespace, self._need_torch, lambda: self._cell_running, self._cell_number
+            lambda: self._namespace,
+            self._need_torch,
+            lambda: self._cell_running,
+            self._cell_number,
+            inspection.computing,
+        )
+        self._training = TrainingRequests(
+            lambda: self._namespace, self._need_torch, lambda: self._trainer, inspection.computing
         )
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
             StartRun: self._start_run,
             ControlRun: self._control_run,
             Shutdown: self._shutdown,
-            **Inspection(kernel.shell, self._need_torch, lambda: self._cell_running).handlers(),
+            **inspection.handlers(),
+            **self._training.handlers(),
             **self._graphs.handlers(),
             **BuildingRequests(
                 lambda: self._namespace, self._need_torch, lambda: self._cell_running
@@ -245,11 +257,12 @@ class Service:
             if self._trainer is None:
                 self._trainer = Trainer()
         try:
-            state: RunState = self._trainer.start(
-                replace(request.spec, session=self.session or None),
-                namespace=self._namespace,
-                on_change=self._run_changed,
-            )
+            with self._training.apart_from_dry_run():
+                state: RunState = self._trainer.start(
+                    replace(request.spec, session=self.session or None),
+                    namespace=self._namespace,
+                    on_change=self._run_changed,
+                )
         except RunRefused as error:
             raise Refused("refused", str(error)) from None
         return state

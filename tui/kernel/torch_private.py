@@ -10,6 +10,7 @@ NOTE [Gradients freed while they are read]
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -174,3 +175,27 @@ def module_table(module: torch.nn.Module, name: str) -> Mapping[str, object]:
         return table
     items = getattr(table, "items", None)  # a scripted module's own wrapper
     return dict(items()) if type(table).__module__.startswith("torch.") and items is not None else {}
+
+
+def is_compiled(module: torch.nn.Module) -> bool:
+    """Whether `torch.compile` has taken the module over: as a wrapper around it, in place, or its `forward` alone."""
+    wrapper = getattr(sys.modules.get("torch._dynamo"), "OptimizedModule", None)
+    if wrapper is None:  # nothing is compiled before that is imported
+        return False
+    return (
+        isinstance(module, wrapper)
+        or getattr(module, "_compiled_call_impl", None) is not None
+        or getattr(getattr(module, "forward", None), "_torchdynamo_orig_callable", None) is not None
+    )
+
+
+def as_written(module: torch.nn.Module) -> Callable[..., object]:
+    """Return what runs the module uncompiled: for a pass of another shape or mode, which would compile anew."""
+    if not is_compiled(module):
+        return module
+    inner = getattr(module, "_orig_mod", None)
+    if isinstance(inner, torch.nn.Module):
+        return as_written(inner)
+    forward: Callable[..., object] = module.forward
+    written: Callable[..., object] | None = getattr(forward, "_torchdynamo_orig_callable", None)
+    return forward if written is None else written

@@ -143,11 +143,17 @@ class BackwardDone:
     spent: bool
     error: str = ""
     """Why it ended early, in plain words; what was caught until then is there."""
+    failed: int = -1
+    """Node at which it ended early; -1: none, or it is not known."""
 
 
 @dataclass(frozen=True)
 class RunBackward(Request[BackwardDone]):
-    """Run backward through an opened graph, catching the gradient at every node; refused while a cell runs."""
+    """Run backward through an opened graph, catching the gradient at every node; refused while a cell runs.
+
+    A cell that is sent meanwhile waits until it is over. `CancelCompute` ends it as soon as the operation that runs
+    now is over; `BackwardDone.error` then tells how far it came.
+    """
 
     lane: ClassVar[Lane] = "compute"
     graph: int
@@ -172,6 +178,8 @@ class Flow:
     """Its values where there are at most 64."""
     holder: str = ""
     """Of a saved tensor the name of the variable or parameter that holds it; empty where none does."""
+    view: str = ""
+    """The expression under which the tensor viewer opens it, as long as the graph is open; empty: it cannot."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +267,8 @@ class Change:
     after: str
     norm_before: float | None = None
     norm_after: float | None = None
+    moved: float | None = None
+    """2-norm of the difference; None where it is not known, or nothing is there before or after."""
 
 
 @dataclass(frozen=True)

@@ -243,9 +243,11 @@ class CheckDesign(Request[DesignChecked]):
 
 @dataclass(frozen=True)
 class PresetComposed:
-    """A file of the preset contract."""
+    """A file of the preset contract, which was tried on a batch of its data."""
 
     source: str
+    note: str = ""
+    """What was done to make the data fit; empty: nothing."""
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,55 @@ class ImportModel(Request[Imported]):
 
     lane: ClassVar[Lane] = "compute"
     expression: str
+
+
+@dataclass(frozen=True)
+class FileClass:
+    """A class of a file that seems to be a module's."""
+
+    name: str
+    parameters: str = ""
+    """Of its constructor as they stand there, without ``self``: ``width, depth=2``."""
+    needs: bool = False
+    """Whether one of them has to be given."""
+    summary: str = ""
+    """First line of its documentation."""
+
+
+@dataclass(frozen=True)
+class ClassesFound:
+    """The classes of a file, in its order."""
+
+    classes: tuple[FileClass, ...]
+
+
+@dataclass(frozen=True)
+class ListClasses(Request[ClassesFound]):
+    """Ask for the module classes of a Python file, which is read and not run; refused where it is no Python."""
+
+    lane: ClassVar[Lane] = "compute"
+    path: str
+
+
+@dataclass(frozen=True)
+class RunOpened:
+    """A run's model, with its weights."""
+
+    name: str
+    """Under which it is in the namespace."""
+    words: str
+    """Which weights it has, e.g. ``best.pt, epoch 8``."""
+
+
+@dataclass(frozen=True)
+class OpenRun(Request[RunOpened]):
+    """Ask for the model of a run, put into the namespace; runs the run's ``experiment.py`` and loads its weights with
+    weights_only.
+    """
+
+    lane: ClassVar[Lane] = "compute"
+    folder: str
+    """Of the run."""
 
 
 @dataclass(frozen=True)

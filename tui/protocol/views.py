@@ -32,6 +32,8 @@ class Confusion:
     """K rows of K: row the true class, column the predicted one."""
     seen: int
     """Examples in all."""
+    class_count: int | None = None
+    """Classes in all, where only those with the most mistakes are here; None: here are all."""
 
 
 @dataclass(frozen=True)

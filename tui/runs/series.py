@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from threading import Lock
+from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tui.runs.pyramid import (
-    FINITE,
-    HIGH,
-    LOW,
-    LOW_POSITIVE,
-    NAN,
-    NEG_INF,
-    NON_POSITIVE,
-    POS_INF,
-    SUM,
-    Pyramid,
-    Scalar,
-)
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Envelope:
-    """What each column of a chart needs to know of its points. Shape (C,) each; NaN where there is none."""
-
-    low: Floats
-    """Smallest finite value."""
-    high: Floats
-    """Largest finite value."""
-    low_positive: Floats
-    """Smallest finite value above zero: the lower end of a log axis."""
-    mean: Floats
-    """Mean of the finite values."""
-    first: Floats
-    """The first value in the column, finite or not."""
-    last: Floats
-    """The last value in the column, finite or not."""
-    finite: Integers
-    """Count of finite values."""
-    nan: Integers
-    """Count of NaN."""
-    pos_inf: Integers
-    """Count of +Inf."""
-    neg_inf: Integers
-    """Count of -Inf."""
-    non_positive: Integers
-    """Count of finite values that are zero or less, which a log axis cannot show."""
-
-    def followed_by(self, later: Envelope, start: int) -> Envelope:
-        """Return the first `start` columns of this one with those of `later` behind them."""
-        pairs = {
-            field.name: (getattr(self, field.name), getattr(later, field.name)) for field in fields(self)
-        }
-        return Envelope(**{name: np.concatenate((old[:start], new)) for name, (old, new) in pairs.items()})
+from tui.runs.envelope import Envelope, EnvelopeMemory, Floats, Integers, Stamp, summarized
+from tui.runs.pyramid import Pyramid, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +22,6 @@ class Point:
     wall_time_s: float
     """Seconds since 1970."""
     value: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    """An envelope as it was made, to go on from while the same columns are asked for and points only come."""
-
-    edges: Floats
-    version: int
-    cuts: int
-    """How often points had been cut off or merged in."""
-    last_step: int
-    envelope: Envelope
 
 
 class Series:
@@ -95,15 +35,20 @@ class Series:
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self.lock = RLock()
+        """Held by every call; hold it to read several things of one moment."""
+        self.cuts: list[int] = []
+        """How many points were kept, each time some were dropped or merged in: in this order."""
+        self.in_time = True
+        """Whether all wall times are finite, and none is before that of a step before."""
+        self.pyramid = Pyramid()
+        """Summaries of the values."""
         self._length = 0
         self._version = 0
-        self._cut_count = 0
-        self._kept: _Kept | None = None
+        self._memory = EnvelopeMemory()
         self._steps: Integers = np.empty(0, dtype=np.int64)
         self._wall_times: Floats = np.empty(0)
         self._values: NDArray[np.floating] = np.empty(0, dtype=np.float32)
-        self._pyramid = Pyramid()
 
     @classmethod
     def of(cls, steps: ArrayLike, values: ArrayLike, wall_times: ArrayLike | None = None) -> Series:
@@ -139,12 +84,12 @@ class Series:
     @property
     def last(self) -> Point | None:
         """The newest point; None while there is none."""
-        with self._lock:
-            return self._point(self._length - 1) if self._length else None
+        with self.lock:
+            return self.point(self._length - 1) if self._length else None
 
     def x_range(self) -> tuple[float, float] | None:
         """Return the first and the last step; None while there is no point."""
-        with self._lock:
+        with self.lock:
             if not self._length:
                 return None
             return float(self._steps[0]), float(self._steps[self._length - 1])
@@ -163,16 +108,16 @@ class Series:
         if np.any(new_steps[1:] < new_steps[:-1]):
             order = np.argsort(new_steps, kind="stable")
             new_steps, new_times, new_values = new_steps[order], new_times[order], new_values[order]
-        with self._lock:
+        with self.lock:
             if self._length and new_steps[0] < self._steps[self._length - 1]:
                 new_steps, new_times, new_values = self._merged(new_steps, new_times, new_values)
             self._write(new_steps, new_times, new_values)
-            self._pyramid.extend(self._values[: self._length])
+            self.pyramid.extend(self._values[: self._length])
             self._version += 1
 
     def purge_from(self, step: int) -> int:
         """Drop every point at ``step`` or later; return how many there were."""
-        with self._lock:
+        with self.lock:
             keep = int(np.searchsorted(self._steps[: self._length], step, side="left"))
             dropped = self._length - keep
             if dropped:
@@ -189,57 +134,56 @@ class Series:
             edges: (C+1,), ascending. Every field of the result: (C,).
         """
         bounds = np.asarray(edges, dtype=np.float64)
-        with self._lock:
-            kept, start = self._kept, 0
-            if kept is not None and kept.version == self._version and np.array_equal(kept.edges, bounds):
-                return kept.envelope
-            if kept is not None and kept.cuts == self._cut_count and np.array_equal(kept.edges, bounds):
-                # points came at the end alone: columns before the one that held the end are as they were
-                start = max(0, int(np.searchsorted(bounds, kept.last_step, side="right")) - 1)
-                start = min(start, len(bounds) - 2)
-            envelope = self._summary(bounds[start:])
-            if kept is not None and start:
-                envelope = kept.envelope.followed_by(envelope, start)
-            if self._length:
-                last_step = int(self._steps[self._length - 1])
-                self._kept = _Kept(bounds.copy(), self._version, self._cut_count, last_step, envelope)
-        return envelope
+        with self.lock:
+            last_step = float(self._steps[self._length - 1]) if self._length else None
+            stamp = Stamp(self._version, len(self.cuts), last_step)
+            return self._memory.get(
+                bounds, stamp, lambda part: summarized(self.values, self.pyramid, step_cuts(self.steps, part))
+            )
 
-    def _summary(self, bounds: Floats) -> Envelope:
-        steps, values = self._steps[: self._length], self._values[: self._length]
-        cut = _cuts(steps, bounds)
-        first, last = cut[:-1], cut[1:]
-        measures, counts = self._pyramid.query(values, first, last)
-        some = last > first
-        ends = np.full((2, len(first)), np.nan)
-        if self._length:
-            ends[0, some] = values[first[some]]
-            ends[1, some] = values[last[some] - 1]
-        finite = counts[FINITE]
-        empty = finite == 0
-        measures[LOW][empty] = measures[HIGH][empty] = np.nan
-        low_positive = measures[LOW_POSITIVE]
-        low_positive[np.isinf(low_positive)] = np.nan
-        with np.errstate(over="ignore"):
-            mean = np.divide(measures[SUM], finite, out=np.full(len(first), np.nan), where=~empty)
-        return Envelope(
-            low=measures[LOW], high=measures[HIGH], low_positive=low_positive, mean=mean,
-            first=ends[0], last=ends[1], finite=finite, nan=counts[NAN], pos_inf=counts[POS_INF],
-            neg_inf=counts[NEG_INF], non_positive=counts[NON_POSITIVE],
-        )  # fmt: skip
+    def at(self, x: float) -> Point | None:
+        """Return the newest point at step ``x`` or before; None where there is none."""
+        with self.lock:
+            index = self.up_to(x) - 1
+            return self.point(index) if index >= 0 else None
+
+    def up_to(self, x: float) -> int:
+        """Return how many points are at step ``x`` or before."""
+        with self.lock:
+            return int(
+                np.searchsorted(self.steps, math.floor(max(-(2.0**62), min(x, 2.0**62))), side="right")
+            )
+
+    def first_after(self, x: float) -> float | None:
+        """Return the first step after ``x`` that has a point; None where there is none."""
+        with self.lock:
+            index = self.up_to(x)
+            return float(self._steps[index]) if index < self._length else None
+
+    def beside(
+        self, low: float, high: float
+    ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+        """Return step and value of the newest point before ``low`` and of the first after ``high``, where there are."""
+        with self.lock:
+            left, right = self.up_to(math.ceil(low) - 1) - 1, self.up_to(high)
+            return (
+                (float(self._steps[left]), float(self._values[left])) if left >= 0 else None,
+                (float(self._steps[right]), float(self._values[right])) if right < self._length else None,
+            )
 
     def best(self, *, largest: bool) -> Point | None:
         """Return the point of the largest or smallest finite value, the first of equals; None without any."""
-        with self._lock:
+        with self.lock:
             values = self._values[: self._length]
             finite = np.isfinite(values)
             if not finite.any():
                 return None
             worst = -np.inf if largest else np.inf
             ranked = np.where(finite, values, worst)
-            return self._point(int(ranked.argmax() if largest else ranked.argmin()))
+            return self.point(int(ranked.argmax() if largest else ranked.argmin()))
 
-    def _point(self, index: int) -> Point:
+    def point(self, index: int) -> Point:
+        """Return one of the points, counted from 0."""
         return Point(int(self._steps[index]), float(self._wall_times[index]), float(self._values[index]))
 
     def _merged(self, steps: Integers, times: Floats, values: Floats) -> tuple[Integers, Floats, Floats]:
@@ -255,10 +199,14 @@ class Series:
 
     def _truncate(self, length: int) -> None:
         self._length = length
-        self._cut_count += 1
-        self._pyramid.truncate(length)
+        self.cuts.append(length)
+        self.pyramid.truncate(length)
 
     def _write(self, steps: Integers, times: Floats, values: Floats) -> None:
+        before = self._wall_times[self._length - 1] if self._length else times[0]
+        in_order = times[0] >= before and np.all(times[1:] >= times[:-1])
+        if not (in_order and np.isfinite(times[0]) and np.isfinite(times[-1])):
+            self.in_time = False
         end = self._length + len(steps)
         if end > len(self._steps):
             capacity = max(end, self._length * 3 // 2, 64)
@@ -266,14 +214,15 @@ class Series:
             self._wall_times = _resized(self._wall_times, self._length, capacity)
             self._values = _resized(self._values, self._length, capacity)
         if self._values.dtype == np.float32 and not _fits_float32(values):
-            self._values = self._values.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # of room that nothing was written to yet
+                self._values = self._values.astype(np.float64)
         self._steps[self._length : end] = steps
         self._wall_times[self._length : end] = times
         self._values[self._length : end] = values
         self._length = end
 
 
-def _cuts(steps: Integers, edges: Floats) -> Integers:
+def step_cuts(steps: Integers, edges: Floats) -> Integers:
     """Return, for each edge, the index of the first step at or after it; for the last one, after it."""
     whole = np.clip(np.ceil(edges), -(2.0**62), 2.0**62).astype(np.int64)
     cut = np.searchsorted(steps, whole, side="left")

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tui.protocol.run import LOSS
+from tui.protocol.run import LOSS, RunInfo
 from tui.runs.record import RunRecord
 from tui.runs.series import Point, Series
 
@@ -44,15 +44,23 @@ def progress(record: RunRecord, series: Mapping[str, Series]) -> Progress:
     info = record.info
     logged = step_series(series)
     last = logged.last if logged else None
-    per_epoch = info.steps_per_epoch if info else None
+    per_epoch = steps_per_epoch(info) if info else None
     epochs = info.epochs if info else None
     step = max(info.step if info else 0, last.step if last else 0)
     total = per_epoch * epochs if per_epoch and epochs else None
+    most = info.settings.max_steps if info else None
+    total = min(total or most, most) if most else total
     epoch = max(info.epoch if info else 0, step // per_epoch if per_epoch else 0)
     rate = steps_per_s(logged) if logged else None
     remaining_s = eta_s(step, total, rate) if record.status == "running" else None
     fraction = min(1.0, step / total) if total else None
     return Progress(step, total, epoch, epochs, fraction, rate, remaining_s)
+
+
+def steps_per_epoch(info: RunInfo) -> int | None:
+    """Return the optimizer steps of an epoch; None where the training loader does not tell."""
+    batches = info.steps_per_epoch
+    return -(-batches // max(1, info.settings.accumulate)) if batches else None
 
 
 def step_series(series: Mapping[str, Series]) -> Series | None:

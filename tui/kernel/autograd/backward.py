@@ -1,11 +1,17 @@
-"""Runs backward through a graph and catches the gradient at every node; leaves no hook behind."""
+"""Runs backward through a graph and catches the gradient at every node; leaves no hook behind.
+
+NOTE [Ending a backward]
+Nothing stops an operation that runs in C++. Between two of them autograd calls our pre-hook, which raises where the
+user has ended the backward: autograd then lets go of what waits, as for any error in a hook. Gradients that have
+reached leaves by then stay in `.grad`, and what nodes on the way had saved is freed unless it was to be kept.
+"""
 
 from __future__ import annotations
 
 import gc
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -16,7 +22,7 @@ from torch import Tensor
 
 from tui.kernel.autograd.catcher import BUDGET_BYTES, Catcher
 from tui.kernel.autograd.caught import Caught
-from tui.kernel.autograd.errors import AutogradError
+from tui.kernel.autograd.errors import AutogradError, EndedError
 from tui.kernel.autograd.node_private import leaf_of
 from tui.kernel.autograd.remember import remember_saved
 from tui.kernel.autograd.walk import Walk
@@ -25,6 +31,7 @@ from tui.protocol.autograd import BackwardMode
 
 _MANY: Final = 10_000
 TWICE: Final = "through the graph a second time"
+CHANGED: Final = "modified by an inplace operation"
 
 
 def run_backward(
@@ -34,6 +41,7 @@ def run_backward(
     *,
     create_graph: bool = False,
     budget_bytes: int = BUDGET_BYTES,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Caught:
     """Return what came in at each node of the graph in a backward from its root.
 
@@ -47,6 +55,7 @@ def run_backward(
         seed: the gradient with respect to the root.
         create_graph: whether gradients get a graph of their own; not of a peek, whose gradients nobody sees.
         budget_bytes: whole gradients that are kept.
+        ended: asked before each node: whether the user has ended it. See NOTE [Ending a backward].
 
     Raises:
         AutogradError: ``changed``: the root is no longer what this graph computed.
@@ -55,7 +64,7 @@ def run_backward(
         raise AutogradError(
             "changed", "The result was changed in place since its graph was opened: open it again."
         )
-    catcher = Catcher(len(graph), budget_bytes)
+    catcher = Catcher(len(graph), budget_bytes, ended)
     leaves = graph.leaves()
     fresh = [] if mode == "peek" else _without_gradient(graph, leaves)
     keeps = mode != "backward" or create_graph
@@ -68,8 +77,11 @@ def run_backward(
                 _peek(graph, leaves, seed, catcher)
             else:
                 torch.autograd.backward((graph.root,), (seed,), retain_graph=keeps, create_graph=create_graph)
+    except EndedError:
+        catcher.caught.error = _ended_words(graph, catcher.caught, mode, frees=not keeps)
     except Exception as error:  # noqa: BLE001 - anything that the user's own functions and hooks raise
         catcher.caught.error = _error_words(error, graph, catcher.caught)
+        catcher.caught.failed = catcher.caught.order[-1] if catcher.caught.order else -1
     catcher.caught.seconds = perf_counter() - start_s
     given = [(node, leaf.grad) for node, leaf in fresh if leaf.grad is not None]
     for node, gradient in given:
@@ -168,6 +180,14 @@ def _with_leaves(graph: Walk, caught: Caught) -> array[int]:
     return order
 
 
+def _ended_words(graph: Walk, caught: Caught, mode: BackwardMode, *, frees: bool) -> str:
+    words = f"Ended after {len(caught.order):,} of {len(graph):,} nodes: "
+    if mode == "peek":
+        return words + ".grad and the graph are as before."
+    words += "leaves that were reached have their gradient."
+    return words + (" The graph is spent: run its cell again." if frees and caught.order else "")
+
+
 def _error_words(error: Exception, graph: Walk, caught: Caught) -> str:
     text = (str(error).strip().splitlines() or [""])[0]
     if TWICE in text:
@@ -176,4 +196,6 @@ def _error_words(error: Exception, graph: Walk, caught: Caught) -> str:
             " next time (retain_graph=True)."
         )
     where = f" (at {operation_of(graph.nodes[caught.order[-1]])})" if caught.order else ""
+    if CHANGED in text and caught.order:
+        return f"Backward stopped{where}: a value that it needs was changed in place. d tells where."
     return f"{type(error).__name__}: {text}{where}"

@@ -13,7 +13,7 @@ transfer at the end.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, isfinite, nan, sqrt
 from typing import Final
 
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from tui.kernel import torch_private
 from tui.kernel.autograd.caught import Caught, versions_of
+from tui.kernel.autograd.errors import EndedError
 from tui.kernel.autograd.measures import (
     Gradients,
     bytes_of,
@@ -56,8 +57,12 @@ _LEAST: Final = 1e-30
 class Catcher:
     """Takes the gradients as autograd comes to the nodes; `finish` then has their norms."""
 
-    def __init__(self, count: int, budget_bytes: int = BUDGET_BYTES) -> None:
+    def __init__(
+        self, count: int, budget_bytes: int = BUDGET_BYTES, ended: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`ended`: whether the backward is to end; then the next node that it comes to raises `EndedError`."""
         self.caught = Caught(count)
+        self._ended = ended
         self._left = budget_bytes
         self._most = budget_bytes // _SHARES
         self._held: dict[int, tuple[int, int]] = {}
@@ -71,6 +76,8 @@ class Catcher:
 
     def take(self, node: int, gradients: Gradients) -> None:
         """Take what came in at a node, and keep it as far as the budget goes."""
+        if self._ended():
+            raise EndedError
         self.caught.order.append(node)
         plain = detached(gradients)
         alike = self._alike(plain)
@@ -84,6 +91,8 @@ class Catcher:
 
     def take_leaf(self, node: int, gradients: Gradients) -> None:
         """Take what comes to a leaf that has no gradient yet, and hold none of it. See NOTE [Catching gradients]."""
+        if self._ended():
+            raise EndedError
         self.caught.order.append(node)
         alike = self._alike(gradients)
         if alike >= 0:

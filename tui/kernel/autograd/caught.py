@@ -26,6 +26,8 @@ class Caught:
     norms: array[float] = field(default_factory=lambda: array("d"))
     nonfinite: array[int] = field(default_factory=lambda: array("i"))
     error: str = ""
+    failed: int = -1
+    """Node at which it ended early, as far as that is known."""
     seconds: float = 0.0
 
     def incoming(self, node: int) -> Gradients | None:

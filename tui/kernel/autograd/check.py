@@ -22,7 +22,12 @@ _SEED: Final = 0
 
 
 def check_gradient(
-    namespace: Mapping[str, object], function: str, inputs: Sequence[str], entries: int = 200
+    namespace: Mapping[str, object],
+    function: str,
+    inputs: Sequence[str],
+    entries: int = 200,
+    *,
+    ended: Callable[[], bool] = lambda: False,
 ) -> GradientCheck:
     """Return how autograd's gradient of a function compares with central differences, in float64 copies.
 
@@ -34,9 +39,10 @@ def check_gradient(
         function: an expression for a callable.
         inputs: expressions for its tensors; floating point ones are checked, others passed as they are.
         entries: entries that are checked at most, drawn evenly over all inputs.
+        ended: asked before each entry: whether the user has cancelled.
 
     Raises:
-        AutogradError: ``bad expression`` or ``bad request``, with what the function raised.
+        AutogradError: ``bad expression`` or ``bad request``, with what the function raised; ``cancelled``.
     """
     called = _callable(function, namespace)
     copies = [_copied(value_of(text, namespace)) for text in inputs]
@@ -45,7 +51,7 @@ def check_gradient(
         raise AutogradError(
             "bad request", "None of the inputs is a floating point tensor: there is no gradient to check."
         )
-    scalar = _Scalar(called, copies, function)
+    scalar = _Scalar(called, copies, function, ended)
     with torch.random.fork_rng(), torch.enable_grad():
         if scalar() != scalar():
             return GradientCheck(
@@ -61,12 +67,16 @@ def check_gradient(
 class _Scalar:
     """The function as one number, a function of what the copies hold now."""
 
-    def __init__(self, called: Callable[..., Any], copies: list[Tensor], name: str) -> None:
-        self._called, self._copies, self._name = called, copies, name
+    def __init__(
+        self, called: Callable[..., Any], copies: list[Tensor], name: str, ended: Callable[[], bool]
+    ) -> None:
+        self._called, self._copies, self._name, self._ended = called, copies, name, ended
         self._weights: Tensor | None = None
 
     def tensor(self) -> Tensor:
         """Return the number with its graph."""
+        if self._ended():
+            raise AutogradError("cancelled", "The check was cancelled.")
         torch.manual_seed(_SEED)
         try:
             output = self._called(*self._copies)
@@ -99,11 +109,26 @@ def _callable(expression: str, namespace: Mapping[str, object]) -> Callable[...,
         raise AutogradError(
             "bad expression", f"{expression} is not known here; name a function or a module."
         ) from None
+    if isinstance(found, Bound):
+        found = _method(expression, namespace)
     if isinstance(found, Instance | Bound) or not callable(found):
         raise AutogradError("bad expression", f"{expression} is no function; name a function or a module.")
     if is_a(found, nn.Module):
         return copy.deepcopy(found).double()
     return found
+
+
+def _method(expression: str, namespace: Mapping[str, object]) -> object:
+    """Return the method of an object or class by its path, as ``Square.apply``; None where it is none.
+
+    Asks the object for it: it is about to be called.
+    """
+    owner, _, name = expression.strip().rpartition(".")
+    try:
+        holder = look_up(owner, namespace) if owner else None
+        return None if isinstance(holder, Instance | Bound) else getattr(holder, name, None)
+    except Exception:  # noqa: BLE001 - whatever a property of the user's raises
+        return None
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Final
 
 from torch import Tensor
 
@@ -23,6 +25,7 @@ from tui.kernel.autograd.record import Recorder
 from tui.kernel.autograd.roots import root_of
 from tui.kernel.autograd.seeds import seed_of
 from tui.kernel.autograd.steps import node_with_gradient, read_step
+from tui.kernel.autograd.viewed import Viewed, free_name
 from tui.kernel.autograd.walk import Walk, walk_graph
 from tui.kernel.autograd.watch import BackwardWatch
 from tui.kernel.drawing.facts import tensor_facts
@@ -50,6 +53,11 @@ from tui.protocol.autograd import (
     ZeroGrad,
 )
 
+Computing = Callable[[], AbstractContextManager[threading.Event | None]]
+"""A context in which the user may cancel, which sets the event that it gives."""
+TELL_S: Final = 0.3
+POLL_S: Final = 0.1
+
 
 @dataclass(eq=False)
 class Held:
@@ -59,7 +67,8 @@ class Held:
     graph: Walk
     naming: Naming
     caught: Caught | None = None
-    busy: threading.Lock = field(default_factory=threading.Lock)
+    viewed: Viewed = field(default_factory=Viewed)
+    """What the tensor viewer may open."""
 
 
 class Graphs:
@@ -73,10 +82,16 @@ class Graphs:
         self,
         namespace_of: Callable[[], Mapping[str, object]],
         cell_running: Callable[[], bool] = lambda: False,
+        computing: Computing = nullcontext,
     ) -> None:
-        """`cell_running`: whether a cell runs on the main thread, so that nothing may be changed now."""
+        """`cell_running`: whether a cell runs on the main thread, so that nothing may be changed now.
+
+        `computing`: a context in which the user may cancel, by the event that it gives.
+        """
         self._namespace_of = namespace_of
         self._cell_running = cell_running
+        self._computing = computing
+        self._turn = threading.Lock()
         self._ids = itertools.count(1)
         self._held: dict[int, Held] = {}
         self.recorder = Recorder(namespace_of)
@@ -92,7 +107,8 @@ class Graphs:
         naming = name_nodes(graph, namespace)
         recorded = self.recorder.place(graph, naming)
         identity = next(self._ids)
-        self._held[identity] = Held(request.expression, graph, naming)
+        viewed = Viewed(free_name(f"graph{identity}", namespace))
+        self._held[identity] = Held(request.expression, graph, naming, viewed=viewed)
         return GraphOpened(
             graph=identity,
             expression=request.expression,
@@ -126,13 +142,20 @@ class Graphs:
     def run_backward(self, request: RunBackward) -> BackwardDone:
         """Run backward and hold what was caught, instead of what was before."""
         held = self._of(request.graph)
-        self._need_idle()
-        seed = seed_of(held.graph.root, held.expression, request.gradient, self._namespace_of())
-        with held.busy:
+        with self._changing(), self._computing() as cancel:
+            if structure.is_spent(held.graph):  # what the last one caught stays, to be stepped through
+                raise AutogradError(
+                    "spent", "Spent: a backward has freed this graph. Run its cell again, then r."
+                )
+            seed = seed_of(held.graph.root, held.expression, request.gradient, self._namespace_of())
             held.caught = None  # frees the last one's gradients before new ones are kept
+            held.viewed.forget()
             with self.watch.ours(_leaf_tensors(held.graph), counts=request.mode != "peek"):
-                caught = run_backward(held.graph, request.mode, seed, create_graph=request.create_graph)
+                caught = run_backward(
+                    held.graph, request.mode, seed, create_graph=request.create_graph, ended=_asked(cancel)
+                )
             held.caught = caught
+            held.viewed.grads = caught.whole
         return BackwardDone(
             order=packed("i", caught.order),
             norms=packed("d", caught.norms),
@@ -141,22 +164,24 @@ class Graphs:
             kept=len(caught.whole),
             spent=structure.is_spent(held.graph),
             error=caught.error,
+            failed=caught.failed,
         )
 
     def step(self, request: ReadStep) -> BackwardStep:
         """Return one step of the last backward."""
         held = self._of(request.graph)
         return read_step(
-            held.graph, held.naming, self._caught(held), request.step, line_of=self.recorder.line_of
+            held.graph,
+            held.naming,
+            self._caught(held),
+            request.step,
+            line_of=self.recorder.line_of,
+            viewed=held.viewed,
         )
 
-    def gradient_of(self, graph: int, node: int, output: int = 0) -> Tensor:
-        """Return the whole gradient that came in at a node, for the tensor viewer."""
-        gradients_in = self._caught(self._of(graph)).incoming(node)
-        gradient = gradients_in[output] if gradients_in and 0 <= output < len(gradients_in) else None
-        if gradient is None:
-            raise AutogradError("bad request", "No whole gradient is kept of this node.")
-        return gradient
+    def viewable(self) -> dict[str, object]:
+        """Return what the tensor viewer may open by name, beside the namespace: of each graph what was caught."""
+        return {held.viewed.name: held.viewed for held in list(self._held.values())}
 
     # -- gradients --------------------------------------------------------------------------------
 
@@ -168,13 +193,13 @@ class Graphs:
 
     def zero_grad(self, request: ZeroGrad) -> Changes:
         """Set gradients to None."""
-        self._need_idle()
-        return gradients.zero_grad(self._namespace_of(), request.names)
+        with self._changing():
+            return gradients.zero_grad(self._namespace_of(), request.names)
 
     def descend(self, request: Descend) -> Changes:
         """Make one step of gradient descent."""
-        self._need_idle()
-        return gradients.descend(self._namespace_of(), request.lr, request.optimizer, request.names)
+        with self._changing():
+            return gradients.descend(self._namespace_of(), request.lr, request.optimizer, request.names)
 
     # -- what is wrong ----------------------------------------------------------------------------
 
@@ -193,8 +218,10 @@ class Graphs:
 
     def check(self, request: CheckGradient) -> GradientCheck:
         """Compare a function's gradient with finite differences."""
-        self._need_idle()
-        return check_gradient(self._namespace_of(), request.function, request.inputs, request.entries)
+        with self._changing(), self._computing() as cancel:
+            return check_gradient(
+                self._namespace_of(), request.function, request.inputs, request.entries, ended=_asked(cancel)
+            )
 
     def record(self, request: Record) -> Recording:
         """Switch the recording of cells."""
@@ -214,9 +241,30 @@ class Graphs:
             raise AutogradError("no backward", "No backward has run through this graph yet.")
         return held.caught
 
-    def _need_idle(self) -> None:
-        if self._cell_running():
-            raise AutogradError("busy", "A cell is running: gradients can be changed once it has ended.")
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change gradients or values inside: not while a cell runs, which `await_turn` holds off meanwhile."""
+        with self._turn:
+            if self._cell_running():
+                raise AutogradError("busy", "A cell is running: gradients can be changed once it has ended.")
+            yield
+
+    def await_turn(self, tell: Callable[[str], None]) -> None:
+        """Wait, on the thread of cells, until nothing is changed any more; a cell already counts as running.
+
+        `tell`: called once with words where it takes longer than one would not notice.
+        """
+        if self._turn.acquire(timeout=TELL_S):
+            self._turn.release()
+            return
+        tell("This cell waits for what the Autograd screen computes; Esc there ends it.\n")
+        while not self._turn.acquire(timeout=POLL_S):  # an interrupt is heard in between
+            pass
+        self._turn.release()
+
+
+def _asked(cancel: threading.Event | None) -> Callable[[], bool]:
+    return cancel.is_set if cancel is not None else lambda: False
 
 
 def _leaf_tensors(graph: Walk) -> list[Tensor]:

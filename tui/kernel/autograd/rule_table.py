@@ -21,6 +21,8 @@ class Facts:
     inputs: tuple[tuple[int, ...] | None, ...]
     """Shapes of the inputs that need a gradient; None for one that does not."""
     outputs: tuple[tuple[int, ...], ...]
+    contiguous: tuple[bool, ...] = ()
+    """Whether the values of each input are known to lie in memory in their order, from its beginning on."""
     is_complex: bool = False
 
     def has(self, name: str) -> bool:

@@ -19,22 +19,32 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from tui.kernel.autograd import rules_layers, rules_pointwise, rules_reduce, rules_shape
+from tui.kernel.autograd import (
+    rules_layers,
+    rules_matrix,
+    rules_pointwise,
+    rules_reduce,
+    rules_shape,
+    rules_windows,
+)
 from tui.kernel.autograd.measures import Gradients
-from tui.kernel.autograd.node_private import GraphNode, constants_of, output_shapes
+from tui.kernel.autograd.node_private import GraphNode, constants_of, leaf_of, output_shapes
 from tui.kernel.autograd.rule_table import Facts, Rule
 from tui.kernel.autograd.walk import Walk
-from tui.kernel.autograd.words import cpp_name
+from tui.kernel.autograd.words import VIEWS, cpp_name, operation_of
 
 RULES: Final[dict[str, Rule]] = {
     **rules_pointwise.RULES,
     **rules_shape.RULES,
     **rules_reduce.RULES,
     **rules_layers.RULES,
+    **rules_matrix.RULES,
+    **rules_windows.RULES,
 }
 _OF_TORCH: Final = ("cat", "clamp", "erf", "exp", "outer", "sigmoid", "stack", "tanh", "where", "zeros")
 _VOCABULARY: Final[dict[str, object]] = {
     **{name: getattr(torch, name) for name in _OF_TORCH},
+    "inf": math.inf,
     "log": math.log,
     "pi": math.pi,
     "sqrt": math.sqrt,
@@ -81,9 +91,19 @@ def facts_of(graph: Walk, node: int) -> Facts:
         saved=saved,
         inputs=tuple(shapes),
         outputs=tuple(shape for shape, _, _ in outputs),
+        contiguous=tuple(target >= 0 and _is_contiguous(graph.nodes[target]) for target, _ in edges),
         is_complex=any("complex" in dtype for _, dtype, _ in outputs)
         or any(tensor is not None and tensor.is_complex() for tensor in saved.values()),
     )
+
+
+def _is_contiguous(made_by: GraphNode) -> bool:
+    """Whether what a node made lies in memory in its order: known of leaves, and of small results that are no views."""
+    leaf = leaf_of(made_by)
+    if leaf is not None:
+        return leaf.layout is torch.strided and leaf.is_contiguous() and not leaf.storage_offset()
+    outputs = output_shapes(made_by)
+    return operation_of(made_by) not in VIEWS and len(outputs) == 1 and len(outputs[0][0]) <= 2
 
 
 def input_names(graph: Walk, node: int) -> tuple[str, ...]:
@@ -138,11 +158,12 @@ def apply_rule(graph: Walk, node: int, incoming: Gradients) -> list[Tensor | Non
         else:
             scope[name] = tensor
     scope.update(lists)
+    like = next((one for one in incoming if one is not None), None)
     for place, shape in enumerate(facts.outputs):
         one = incoming[place] if place < len(incoming) else None
-        scope[f"g{place}"] = torch.zeros(shape) if one is None else one
+        dtype = None if like is None else like.dtype
+        scope[f"g{place}"] = torch.zeros(shape, dtype=dtype) if one is None else one
     scope["g"] = scope.get("g0")
-    like = next((one for one in incoming if one is not None), None)
     if like is not None:
         scope["zeros"] = lambda *shape: torch.zeros(*shape, dtype=like.dtype, device=like.device)
     found: list[Tensor | None] = []

@@ -106,16 +106,41 @@ def _plain_loss(formula: str) -> Formula:
 
 
 def _nll(facts: Facts) -> str:
-    if facts.has("weight") or facts.number("reduction") == 0 or len(facts.inputs[0] or ()) != 2:
+    if not facts.has("target"):
         return ""
-    share = "g / total_weight" if facts.number("reduction") == MEAN else "g"
-    kept = f"(target != {facts.number('ignore_index', -100)}).unsqueeze(1)"
-    return f"-zeros(shape_self).scatter(1, target.clamp(min=0).unsqueeze(1), 1) * {kept} * {share}"
+    weight = " * weight" if facts.has("weight") and len(facts.inputs[0] or ()) <= 2 else ""
+    if facts.has("weight") and not weight:
+        return ""
+    share = {0: "g.unsqueeze(1)", MEAN: "g / total_weight"}.get(facts.number("reduction"), "g")
+    if len(facts.inputs[0] or ()) == 1 and not facts.number("reduction"):
+        share = "g"
+    return f"-hot{weight} * {share}"
 
 
-def _max_pool(facts: Facts) -> str:
-    flat = "flatten(-2)"
-    return f"zeros(shape_self).{flat}.scatter_add(-1, result1.{flat}, g.{flat}).reshape(shape_self)"
+def _hot(facts: Facts) -> str:
+    """Which class is the right one; a row of zeros where the target is to be ignored."""
+    shape, target = facts.inputs[0] or (), facts.saved.get("target")
+    if target is None or not shape:
+        return ""
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    ignored = facts.number("ignore_index", -100)
+    along = ".movedim(-1, 1)" if len(shape) > 2 else ""
+    if not bool((target == ignored).any()):
+        return f"F.one_hot(target, {classes}){along}"
+    return f"(F.one_hot(target.clamp(min=0), {classes}) * (target != {ignored}).unsqueeze(-1)){along}"
+
+
+def _grouped(facts: Facts, name: str) -> str:
+    """Return a tensor of the shape of the input, by groups of channels."""
+    return f"{name}.reshape({(facts.number('N'), facts.number('group'), -1)})"
+
+
+def _group_gw(facts: Facts) -> str:
+    return _grouped(facts, f"(g * {_along_channels(facts, 'weight')})" if facts.has("weight") else "g")
+
+
+def _group_weight(facts: Facts) -> str:
+    return f"(g * xhat.reshape({facts.outputs[0]})).sum({_batch_dims(facts)})"
 
 
 def _glu(facts: Facts) -> str:
@@ -150,7 +175,6 @@ RULES: Final[dict[str, Rule]] = {
         _loss("g * clamp(self - target, -delta, delta)"),
         _loss("-g * clamp(self - target, -delta, delta)"),
     ),
-    "MaxPool2DWithIndicesBackward0": rule("self", _max_pool),
     "MmBackward0": rule("self mat2", "g @ mat2.mH", "self.mH @ g"),
     "MseLossBackward0": rule(
         "self target", _loss("g * 2 * (self - target)"), _loss("-g * 2 * (self - target)")
@@ -168,7 +192,19 @@ RULES: Final[dict[str, Rule]] = {
             ("gw", lambda facts: "g * weight" if facts.has("weight") else "g"),
         ),
     ),
-    "NllLossBackward0": rule("self", _nll),
+    "NativeGroupNormBackward0": rule(
+        "input weight bias",
+        "(result2.unsqueeze(-1) * (gw - gw.mean(-1, keepdim=True)"
+        " - xhat * (gw * xhat).mean(-1, keepdim=True))).reshape(shape_input)",
+        _group_weight,
+        lambda facts: f"g.sum({_batch_dims(facts)})",
+        lets=(
+            ("xhat", lambda f: f"({_grouped(f, 'input')} - result1.unsqueeze(-1)) * result2.unsqueeze(-1)"),
+            ("gw", _group_gw),
+        ),
+    ),
+    "NllLossBackward0": rule("self", _nll, lets=(("hot", _hot),)),
+    "NllLoss2DBackward0": rule("self", _nll, lets=(("hot", _hot),)),
     "SmoothL1LossBackward0": rule(
         "self target",
         _loss("g * clamp((self - target) / beta, -1, 1)"),

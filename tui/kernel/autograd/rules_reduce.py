@@ -6,6 +6,7 @@ from math import prod
 from typing import Final
 
 from tui.kernel.autograd.rule_table import Facts, Rule, rule
+from tui.kernel.autograd.rules_shape import gathered
 
 
 def _dims(facts: Facts) -> tuple[int, ...]:
@@ -80,6 +81,11 @@ def _prod(facts: Facts) -> str:
     return f"{_kept(facts, 'g')} * {_kept(facts, 'result')} / self"
 
 
+def _median(facts: Facts) -> str:
+    """The gradient goes to the value in the middle; without a dimension in equal shares to all that equal it."""
+    return gathered(facts) if facts.has("indices") else _extreme(facts)
+
+
 _SOFTMAX: Final = rule("self", "result * (g - (g * result).sum(dim, keepdim=True))")
 
 RULES: Final[dict[str, Rule]] = {
@@ -87,8 +93,14 @@ RULES: Final[dict[str, Rule]] = {
     "AminBackward0": rule("self", _extreme),
     "LinalgVectorNormBackward0": rule("self", _vector_norm),
     "LogSoftmaxBackward0": rule("self", "g - result.exp() * g.sum(dim, keepdim=True)"),
+    "CumprodBackward0": rule("self", "(g * result).flip(dim).cumsum(dim).flip(dim) / self"),
     "LogsumexpBackward0": rule("self", _logsumexp),
     "MaxBackward1": rule("self", _extreme),
+    **{
+        f"{name}Backward{number}": rule("self", _median)
+        for name in ("Median", "Nanmedian")
+        for number in (0, 1)
+    },
     "MeanBackward0": rule("self", "g.expand(shape_self) / n"),
     "MeanBackward1": rule("self", _mean),
     "MinBackward1": rule("self", _extreme),

@@ -29,7 +29,7 @@ def _repeat(facts: Facts) -> str:
     return f"g.reshape({split}).sum({tuple(range(0, len(split), 2))}).reshape(shape_self)"
 
 
-def _gathered(facts: Facts) -> str:
+def gathered(facts: Facts) -> str:
     """Values that were chosen along a dimension: the gradient goes back to where they were."""
     kept = len(facts.outputs[0]) == len(facts.inputs[0] or ())
     if kept:
@@ -91,6 +91,16 @@ def _embedding(facts: Facts) -> str:
     return f"zeros(shape_weight).index_add(0, {flat}, {values})"
 
 
+def _masked_select(facts: Facts) -> str:
+    mask, shape = facts.saved.get("mask"), facts.inputs[0]
+    if mask is None or shape is None or len(mask.shape) > len(shape):
+        return ""
+    if any(size not in (1, own) for size, own in zip(reversed(mask.shape), reversed(shape), strict=False)):
+        return ""
+    spread = "" if tuple(mask.shape) == shape else ".expand(shape_self)"
+    return f"zeros(shape_self).masked_scatter(mask{spread}, g)"
+
+
 _PUT = "torch.ops.aten.index_put(zeros(shape_self), indices, g, True)"
 _VIEW: Final = rule("self", "g.reshape(shape_self)")
 
@@ -109,12 +119,14 @@ RULES: Final[dict[str, Rule]] = {
         )
     },
     **{
-        f"{name}Backward0": rule("self", _gathered)
-        for name in ("Max", "Min", "Sort", "Topk", "Kthvalue", "Median", "Mode")
+        f"{name}Backward0": rule("self", gathered)
+        for name in ("Max", "Min", "Sort", "Topk", "Kthvalue", "Mode")
     },
     "CatBackward0": each("tensors[]", _cat),
     "ConstantPadNdBackward0": rule("self", _pad),
     "CumsumBackward0": rule("self", "g.flip(dim).cumsum(dim).flip(dim)"),
+    "CummaxBackward0": rule("self", "zeros(shape_self).scatter_add(dim, indices, g)"),
+    "CumminBackward0": rule("self", "zeros(shape_self).scatter_add(dim, indices, g)"),
     "DiagonalBackward0": rule("self", "zeros(shape_self).diagonal_scatter(g, offset, dim1, dim2)"),
     "EmbeddingBackward0": rule("weight", _embedding),
     "ExpandBackward0": rule("self", "g.sum_to_size(shape_self)"),
@@ -127,6 +139,7 @@ RULES: Final[dict[str, Rule]] = {
         "torch.ops.aten.index(g, indices)",
     ),
     "IndexSelectBackward0": rule("self", "zeros(shape_self).index_add(dim, index, g)"),
+    "MaskedSelectBackward0": rule("self", _masked_select),
     "PermuteBackward0": rule("self", _permute),
     "RepeatBackward0": rule("self", _repeat),
     "RollBackward0": rule("self", _roll),

@@ -17,6 +17,7 @@ from tui.kernel.autograd.holders import holder_of
 from tui.kernel.autograd.naming import Naming
 from tui.kernel.autograd.node_private import GraphNode, is_leaf_node, output_shapes
 from tui.kernel.autograd.rules import input_names, rule_lines
+from tui.kernel.autograd.viewed import Viewed
 from tui.kernel.autograd.walk import Walk
 from tui.kernel.autograd.words import CHECKPOINT, COMPILED
 from tui.kernel.drawing.facts import tensor_facts
@@ -34,8 +35,11 @@ def read_step(
     step: int,
     *,
     line_of: Callable[[GraphNode], str] = lambda node: "",
+    viewed: Viewed | None = None,
 ) -> BackwardStep:
     """Return a step of a backward; reads values, changes nothing.
+
+    `viewed`: where the tensor viewer is to find what the step shows; None: it does not look.
 
     Raises:
         AutogradError: ``bad request``: there is no such step.
@@ -54,18 +58,28 @@ def read_step(
     if whole is None and node.gradient_norm is not None and count == 1:
         flows = (_norm_alone(graph, place, node.gradient_norm), *flows[1:])
     first, second = len(incoming), len(incoming) + len(saved)
+    views = [viewed.grad(place, slot) if viewed is not None else "" for slot in range(first)]
     return BackwardStep(
         step=step,
         node=node,
-        incoming=flows[:first],
+        incoming=tuple(replace(flow, view=view) for flow, view in zip(flows, views, strict=False)),
         saved=tuple(
-            replace(flow, holder=holder_of(naming.holders, tensor))
+            _told_saved(flow, tensor, place, naming, viewed)
             for flow, (_, _, tensor) in zip(flows[first:second], saved, strict=True)
         ),
         outgoing=flows[second:],
         rule=rule_lines(graph, place),
         note=_note(graph, caught, place, node),
     )
+
+
+def _told_saved(flow: Flow, tensor: Tensor | None, place: int, naming: Naming, viewed: Viewed | None) -> Flow:
+    """Return what a node had saved with the name of what holds it, and where the viewer finds it."""
+    holder = holder_of(naming.holders, tensor)
+    view = holder
+    if not holder and tensor is not None and viewed is not None:
+        view = viewed.keep(place, flow.label, tensor)
+    return replace(flow, holder=holder, view=view)
 
 
 def node_with_gradient(node: Node, caught: Caught | None) -> Node:

@@ -7,11 +7,12 @@ import keyword
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from torch import fx
 
+from tui.kernel.building.back_repeats import as_frozen, blocks_in
 from tui.kernel.building.back_source import Source
 from tui.kernel.building.back_trace import LINE, NotTraced
 from tui.kernel.building.back_units import Unit
@@ -28,6 +29,16 @@ MakeBlock = Callable[[str], Block]
 """Returns the block for the module at a path."""
 
 
+@dataclass
+class Layers:
+    """Ids of the blocks of layers that a freezing or an initialization around them would change."""
+
+    trained: set[int] = field(default_factory=set)
+    """With parameters that are trained."""
+    plain: set[int] = field(default_factory=set)
+    """With weights that nothing but the layer itself initializes."""
+
+
 class Lines:
     """Makes lines of blocks for one `forward`."""
 
@@ -38,6 +49,7 @@ class Lines:
         source: Source,
         ids: Iterable[int],
         more_inputs: Mapping[int, Sequence[str]],
+        layers: Layers,
     ) -> None:
         """Begin.
 
@@ -47,11 +59,13 @@ class Lines:
             source: of the `forward`, for names.
             ids: for blocks that belong to no module.
             more_inputs: for the ids of blocks that use other values than what runs on the names of those.
+            layers: what is known of the blocks that `make_block` makes.
         """
         self._make_block = make_block
         self._source = source
         self._ids = iter(ids)
         self._more_inputs = more_inputs
+        self._layers = layers
         self._inputs = list(inputs)
         self._names: dict[fx.Node, str] = {node: str(node.target) for node in inputs}
         self._texts: dict[str, str] = {}
@@ -159,6 +173,8 @@ class Lines:
         block_id = next(self._ids)
         if unit.kind == "residual":
             body = _body(lines[0])
+            if unit.projection:
+                return self._projected(body, unit.projection, block_id, inputs)
             return replace(body, id=block_id, kind="residual", inputs=inputs)
         branches = []
         for line, begin in zip(lines, unit.starts, strict=True):
@@ -166,6 +182,18 @@ class Lines:
             branches.append(self._branch(line, other))
         join: Literal["add", "concatenate"] = "add" if unit.joins == "add" else "concatenate"
         return Block(block_id, "parallel", inputs=inputs, children=tuple(branches), join=join, dim=unit.dim)
+
+    def _projected(self, body: Block, path: str, block_id: int, inputs: tuple[str, ...]) -> Block:
+        """Return a residual whose projection is initialized and frozen as it is, which it shares with its body."""
+        layer = self._make_block(path)
+        init, frozen = layer.init, body.frozen if layer.layer == "nn.Identity" else layer.frozen
+        below = {one.id for one in blocks_in(body)}
+        if (init and below & self._layers.plain) or (frozen and below & self._layers.trained):
+            return Block(block_id, "parallel", inputs=inputs, children=(body, layer), join="add")
+        if body.frozen and not frozen:
+            body = Block(next(self._ids), "sequence", children=(body,))
+        made = replace(body, id=block_id, kind="residual", inputs=inputs, init=init)
+        return as_frozen(made) if frozen else made
 
     def _branch(self, line: list[Block], inputs: tuple[str, ...]) -> Block:
         if len(line) == 1 and not (inputs and (line[0].inputs or line[0].kind == "expression")):

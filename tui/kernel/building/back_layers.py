@@ -87,6 +87,11 @@ def is_frozen(module: nn.Module) -> bool:
     return bool(tensors) and not any(tensor.requires_grad for tensor in tensors)
 
 
+def is_matrix(tensor: Tensor) -> bool:
+    """Whether a parameter is one that an initialization of a block around its layer would reach."""
+    return not torch_private.is_lazy(tensor) and Tensor.dim(tensor) > 1
+
+
 # -- where a layer keeps what it was given ------------------------------------------------------------
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from torch import fx, nn
 
-from tui.kernel.building.back_blocks import Lines
-from tui.kernel.building.back_layers import NotRecovered, arguments_of, is_frozen, layer_name
+from tui.kernel.building.back_blocks import Layers, Lines
+from tui.kernel.building.back_layers import NotRecovered, arguments_of, is_frozen, is_matrix, layer_name
 from tui.kernel.building.back_repeats import (
     alike,
     as_frozen,
@@ -49,8 +49,7 @@ class Reader:
         self._ids = itertools.count(1)
         self._more_inputs: dict[int, tuple[str, ...]] = {}
         """For the ids of blocks that take several values the names of all but the first."""
-        self._trained: set[int] = set()
-        """Ids of the blocks of layers with parameters that are trained."""
+        self._layers = Layers()
         self._inits: dict[int, str] = {}
         self._frozen: set[int] = set()
         self._makers: dict[int, ast.expr] = {}
@@ -64,7 +63,7 @@ class Reader:
         """
         if _is_sequence(model):
             return [], self._steps(model, path, 0)
-        if _is_layer(model):
+        if _is_layer(model) or is_a(model, nn.TransformerEncoder):
             return [], (self._block(model, "", path, 0),)
         return self._traced(model, path, 0)
 
@@ -76,7 +75,11 @@ class Reader:
         block = self._read(module, name, path, depth)
         if id(module) in self._frozen:
             return as_frozen(block)
-        return block if self._makers or block.kind != "sequence" else frozen_together(block, self._trained)
+        return (
+            block
+            if self._makers or block.kind != "sequence"
+            else frozen_together(block, self._layers.trained)
+        )
 
     def _read(self, module: nn.Module, name: str, path: str, depth: int) -> Block:
         if depth > _DEEPEST:
@@ -136,9 +139,15 @@ class Reader:
         except NotRecovered as error:
             raise Unreadable(f"{_named(path, module)} cannot be made again: {error}") from None
         init, frozen = self._inits.get(id(module), ""), is_frozen(module)
-        return Block(
+        block = Block(
             next(self._ids), "layer", name, layer=layer, arguments=arguments, frozen=frozen, init=init
         )
+        tensors = [tensor for each in distinct_modules(module) for _, tensor in parameters_of(each)]
+        if tensors and not frozen:
+            self._layers.trained.add(block.id)
+        if not init and any(is_matrix(tensor) for tensor in tensors):
+            self._layers.plain.add(block.id)
+        return block
 
     def _opaque(self, module: nn.Module, name: str, path: str, reason: str) -> Block:
         """Return a module that could not be read as a layer of its own class."""
@@ -171,7 +180,7 @@ class Reader:
             return self._block(known[place], name, _joined(path, place), depth + 1)
 
         output = output_unit(graph)
-        lines = Lines(make, placeholders(graph), source, self._ids, self._more_inputs)
+        lines = Lines(make, placeholders(graph), source, self._ids, self._more_inputs, self._layers)
         body = lines.whole(structured(units, output, known.get, source), output)
         return placeholders(graph), repeats_joined(body, _lists(module), self._ids)
 

@@ -93,7 +93,7 @@ def frozen_together(block: Block, trained: Container[int]) -> Block:
         block: with layers that are frozen one by one.
         trained: ids of layers with parameters that are trained.
     """
-    layers = [one for child in block.children for one in _all(child) if one.kind == "layer"]
+    layers = [one for child in block.children for one in blocks_in(child) if one.kind == "layer"]
     if sum(layer.frozen for layer in layers) < 2 or any(layer.id in trained for layer in layers):
         return block
     return as_frozen(block)
@@ -104,10 +104,11 @@ def as_frozen(block: Block) -> Block:
     return replace(_thawed(block), frozen=True)
 
 
-def _all(block: Block) -> Iterator[Block]:
+def blocks_in(block: Block) -> Iterator[Block]:
+    """Yield a block and all that is in it."""
     yield block
     for child in block.children:
-        yield from _all(child)
+        yield from blocks_in(child)
 
 
 def _thawed(block: Block) -> Block:

@@ -171,7 +171,9 @@ def _calls(
 ) -> Iterator[tuple[ast.Call, dict[str, Path]]]:
     """Yield the calls that are statements, with what the variables of the loops around them stand for."""
     for statement in statements:
-        if isinstance(statement, ast.For) and isinstance(statement.target, ast.Name):
+        if isinstance(statement, ast.If):
+            yield from _calls([*statement.body, *statement.orelse], variables)
+        elif isinstance(statement, ast.For) and isinstance(statement.target, ast.Name):
             over = _path(statement.iter, variables)
             if over is not None:
                 yield from _calls(statement.body, {**variables, statement.target.id: (*over, EACH)})

@@ -76,7 +76,9 @@ class _Finder:
             return  # it has a name of its own, and is used by that
         body = self._residual(branches) if join.joins == "add" and len(branches) == 2 else None
         if body is not None:
+            skip = next((chain for chain in branches if chain is not body), [])
             residual = Unit("residual", join.out, operands=starts[:1], branches=[body], starts=starts[:1])
+            residual.projection = skip[0].path if skip else ""
             self._replace(join, branches, residual)
         elif join.joins == "add" or all(branches) or self._is_written_as_branches(join, branches):
             self._replace(join, branches, _parallel(join, starts, branches))

@@ -46,6 +46,8 @@ class Unit:
     starts: list[fx.Node] = field(default_factory=list)
     """For each branch the value that it begins with."""
     dim: int = 1
+    projection: str = ""
+    """Of a residual the path of the module that projects what it adds; empty: nothing does."""
     joins: Literal["", "add", "concatenate"] = ""
     """Whether an expression does nothing but add its operands or concatenate them."""
 

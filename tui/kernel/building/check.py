@@ -15,6 +15,7 @@ from tui.kernel.building.facts import Facts
 from tui.kernel.building.interpret import Interpreter
 from tui.kernel.building.parts import Interpreted
 from tui.kernel.building.values import Batch, Spec
+from tui.kernel.building.warned import collected
 from tui.protocol.building import (
     Block,
     CheckDesign,
@@ -33,7 +34,7 @@ def check_design(namespace: Mapping[str, object], request: CheckDesign) -> Desig
     """Return what a design does. Takes no memory: see NOTE [Running a layer] in `layers`."""
     design = request.design
     try:
-        specs = _inputs(design, request.batch, namespace)
+        specs = inputs_of(design, namespace, request.batch)
     except BuildingError as error:
         return DesignChecked((), Totals(), "", "", problem=str(error))
     batch = Batch.apart_from(_numbers(design, specs))
@@ -41,7 +42,8 @@ def check_design(namespace: Mapping[str, object], request: CheckDesign) -> Desig
         given.name or "x": Spec((batch.size, *shape), dtype)
         for given, (shape, dtype) in zip(design.inputs, specs, strict=True)
     }
-    interpreted = Interpreter(namespace, batch, single=request.batch == 1).run(design, inputs)
+    with collected():  # those of layers stand at their rows; of expressions and the like none is of use
+        interpreted = Interpreter(namespace, batch, single=request.batch == 1).run(design, inputs)
     facts = Facts(interpreted, request.batch, namespace)
     totals = facts.totals(request.optimizer)
     written = code.generate(interpreted, namespace, title=_title(totals))
@@ -70,7 +72,7 @@ def interpret(design: Design, namespace: Mapping[str, object]) -> Interpreted:
     Raises:
         BuildingError: its inputs or the design as a whole are wrong.
     """
-    specs = _inputs(design, 2, namespace)
+    specs = inputs_of(design, namespace)
     batch = Batch.apart_from(_numbers(design, specs))
     inputs = {
         given.name: Spec((batch.size, *shape), dtype)
@@ -86,8 +88,8 @@ def _output(interpreted: Interpreted) -> str:
 # -- the design as a whole --------------------------------------------------------------------------
 
 
-def _inputs(
-    design: Design, samples: int, namespace: Mapping[str, object]
+def inputs_of(
+    design: Design, namespace: Mapping[str, object], samples: int = 2
 ) -> list[tuple[tuple[int, ...], torch.dtype]]:
     """Return shape and dtype of each input; raises `BuildingError` where nothing of the design can be run."""
     problem = _problem(design, samples)

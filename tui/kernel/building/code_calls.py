@@ -33,15 +33,22 @@ def argument(text: str, source: str) -> str:
 
 
 def renamed(text: str, source: str) -> str:
-    """Return an expression with the variable that runs on in place of ``x``."""
+    """Return an expression with what runs on, a variable or an expression, in place of ``x``."""
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree, running = ast.parse(text.strip(), mode="eval"), ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return OPEN
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == RUNNING:
-            node.id = source
-    return quoted(ast.unparse(tree))
+    return quoted(ast.unparse(_Running(running).visit(tree)))
+
+
+class _Running(ast.NodeTransformer):
+    """Puts an expression in the place of ``x``."""
+
+    def __init__(self, running: ast.expr) -> None:
+        self._running = running
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._running if node.id == RUNNING else node
 
 
 def takes_index(expression: str) -> bool:

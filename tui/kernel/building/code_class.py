@@ -97,7 +97,7 @@ class ClassWriter:
         if self._is_unit(part):
             return self._put(part, target, f"self.{self._define(part)}({self._called_with(part, source)})")
         if kind == "expression":
-            return self._put(part, target, renamed(part.block.layer, source))
+            return self._put(part, target, renamed(part.block.layer, self._start(part, source)))
         start = self._start(part, source)
         if kind == "sequence":
             return self._finish(part, self._line(part.children, start, target), target)
@@ -130,14 +130,16 @@ class ClassWriter:
         base = f"{name}_projection" if name and id(part) != self._bare else "projection"
         attribute = self._attribute("", base)
         node = self._nodes.projection(part)
+        inits = self._nodes.projected(part, f"self.{attribute}")
         if condition is None:
             self._setup.assign(f"self.{attribute}", node)
+            self._after.lines += inits
         else:
             self._setup.add(f"self.{attribute}: nn.Module = nn.Identity()", part.block.id)
             self._setup.add(f"if {condition}:", part.block.id)
             inner = Writer()
             inner.assign(f"self.{attribute}", node, depth=3)
-            self._setup.lines += [line.deeper() for line in inner.lines]
+            self._setup.lines += [line.deeper() for line in (*inner.lines, *inits)]
         if part.frozen:
             self._after.add(f"self.{attribute}.requires_grad_(False)", part.block.id)
         return f"self.{attribute}({value})"

@@ -160,12 +160,12 @@ class Nodes:
             return self._inside(part, path, "init", own=own)
         if not part.init or part.outcome is None or not part.outcome.ok:
             return []
-        name, options = init.parse(part.init)
-        behind = f", {options}" if options else ""
-        return [
-            Line(f"nn.init.{name}({path}.{weight}{behind})", part.block.id)
-            for weight in part.outcome.initialized
-        ]
+        return _inits(part, path, part.outcome.initialized)
+
+    def projected(self, part: Part, path: str) -> list[Line]:
+        """Return the lines that initialize a residual's projection, which no block of its own does."""
+        one = self._projections.get(id(part), part.projection)
+        return _inits(part, path, one.initialized) if one is not None else []
 
     def _inside(self, part: Part, path: str, what: str, *, own: bool) -> list[Line]:
         """Return the lines for what stands inside; a class of its own does it itself."""
@@ -190,3 +190,11 @@ class Nodes:
             (f"{path}.{given[index]}" if given else f"{path}[{index}]", part)
             for index, part in enumerate(parts)
         ]
+
+
+def _inits(part: Part, path: str, weights: Sequence[str]) -> list[Line]:
+    if not weights:
+        return []
+    name, options = init.parse(part.init)
+    behind = f", {options}" if options else ""
+    return [Line(f"nn.init.{name}({path}.{weight}{behind})", part.block.id) for weight in weights]

@@ -32,8 +32,7 @@ def skeleton(part: Part, *, top: bool = False) -> object:
         text,
         names,
         outer,
-        block.frozen,
-        part.init,
+        _care(part),
         block.join,
         block.dim,
         part.status == "ok",
@@ -41,6 +40,27 @@ def skeleton(part: Part, *, top: bool = False) -> object:
     if block.kind == "repeat":
         return (*common, tuple((line_skeleton(round_.parts), round_.count) for round_ in part.rounds))
     return (*common, line_skeleton(part.children))
+
+
+def _care(part: Part) -> tuple[bool, str]:
+    """Return whether what a block builds itself is frozen, and how it is initialized: of containers the projection.
+
+    A residual that does not project here may share its class with one that does: it has what all its layers have.
+    """
+    if part.block.kind == "layer":
+        outcome = part.outcome
+        if outcome is None or not outcome.ok:
+            return part.frozen, part.init
+        has_any = outcome.weights.trainable + outcome.weights.frozen > 0
+        return part.frozen and has_any, part.init if outcome.initialized else ""
+    if part.block.kind != "residual":
+        return False, ""
+    if part.projection is not None:
+        return part.frozen, part.init if part.projection.initialized else ""
+    layers = [below for below in part.walk() if below.block.kind == "layer" and below.outcome is not None]
+    held = [below for below in layers if below.outcome and below.outcome.weights.parameter_bytes]
+    inits = {_care(below)[1] for below in held if below.outcome and below.outcome.weights.matrices}
+    return bool(held) and all(below.frozen for below in held), inits.pop() if len(inits) == 1 else ""
 
 
 def line_skeleton(parts: Sequence[Part]) -> object:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tui.kernel import torch_private
 from tui.kernel.building.values import Spec, Value, first_spec
 from tui.kernel.module_walk import buffers_of, counts_of, distinct_modules, elements_of, parameters_of
 
@@ -42,6 +43,8 @@ class Weights:
     parameter_bytes: int = 0
     trainable_bytes: int = 0
     buffer_bytes: int = 0
+    matrices: bool = False
+    """Whether a parameter has two dimensions or more."""
 
 
 NO_WEIGHTS: Final = Weights()
@@ -70,10 +73,11 @@ def weights_of(module: nn.Module) -> Weights:
     counts = counts_of(module)
     held: dict[int, tuple[bool, int]] = {}
     buffers: dict[int, int] = {}
-    places = 0
+    places, matrices = 0, False
     for part in distinct_modules(module):
         for _, parameter in parameters_of(part):
             places += 1
+            matrices = matrices or (not torch_private.is_lazy(parameter) and parameter.dim() > 1)
             size_bytes = max(0, elements_of(parameter)) * parameter.element_size()
             held[id(parameter)] = (parameter.requires_grad, size_bytes)
         for _, buffer in buffers_of(part):
@@ -86,6 +90,7 @@ def weights_of(module: nn.Module) -> Weights:
         parameter_bytes=sum(size for _, size in held.values()),
         trainable_bytes=sum(size for trains, size in held.values() if trains),
         buffer_bytes=sum(buffers.values()),
+        matrices=matrices,
     )
 
 

@@ -91,6 +91,7 @@ class Evaluator:
             ast.Call: self._call,
             ast.List: lambda node: [self.value(item) for item in node.elts],
             ast.Tuple: lambda node: tuple(self.value(item) for item in node.elts),
+            ast.Dict: self._dictionary,
             ast.Slice: lambda node: slice(*map(self._bound, (node.lower, node.upper, node.step))),
         }
 
@@ -105,6 +106,12 @@ class Evaluator:
 
     def _bound(self, node: ast.expr | None) -> object:
         return None if node is None else self.value(node)
+
+    def _dictionary(self, node: ast.Dict) -> object:
+        keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
+        if not all(type(key) is str for key in keys):
+            raise Unfit(f"{_text(node)}: the keys of a dictionary are texts.")
+        return {key: self.value(value) for key, value in zip(keys, node.values, strict=True)}
 
     def _name(self, node: ast.Name) -> object:
         if node.id in self._names:

@@ -59,7 +59,7 @@ def projection(part: Part, skip: Spec, made: Spec, batch: Batch) -> Asked | None
             Argument("in_features", str(skip.shape[-1])),
             Argument("out_features", str(made.shape[-1])),
         )
-        return Asked("nn.Linear", sizes, (skip,))
+        return Asked("nn.Linear", sizes, (skip,), init=part.init, init_is_own=False)
     if rank > 5:
         return None
     strides = tuple(ceil(has / wants) for has, wants in zip(skip.shape[2:], made.shape[2:], strict=True))
@@ -71,7 +71,7 @@ def projection(part: Part, skip: Spec, made: Spec, batch: Batch) -> Asked | None
     if any(stride != 1 for stride in strides):
         same = len(set(strides)) == 1
         arguments += (Argument("stride", str(strides[0]) if same else repr(strides)),)
-    return Asked(f"nn.Conv{rank - 2}d", arguments, (skip,))
+    return Asked(f"nn.Conv{rank - 2}d", arguments, (skip,), init=part.init, init_is_own=False)
 
 
 def _has_maps(part: Part) -> bool:

@@ -24,6 +24,7 @@ from tui.kernel.building import costs, fixes, init
 from tui.kernel.building.costs import Weights, Window
 from tui.kernel.building.resolve import Resolved, resolve
 from tui.kernel.building.values import Batch, Spec, Value, first_spec, key_of, materialize, spec_of, specs_in
+from tui.kernel.building.warned import collected
 from tui.kernel.building.words import Remedy, Unfit
 from tui.kernel.safe_objects import module_of
 from tui.protocol.building import Argument
@@ -147,6 +148,15 @@ def _key(asked: Asked, resolved: Resolved, batch: Batch) -> object:
 
 
 def _run(asked: Asked, resolved: Resolved, batch: Batch) -> Outcome:
+    with collected() as warned:
+        outcome = _tried(asked, resolved, batch)
+    if not warned or outcome.note:  # what we say ourselves says it better
+        return outcome
+    owner = "torch" if is_torchs(resolved.cls) else fixes.name_of(resolved)
+    return replace(outcome, note=f"{owner} warns: {' · '.join(warned)}")
+
+
+def _tried(asked: Asked, resolved: Resolved, batch: Batch) -> Outcome:
     built = Outcome(resolved.layer, resolved.arguments)
     began_s = time.perf_counter()
     module: nn.Module | None = None

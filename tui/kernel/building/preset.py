@@ -10,9 +10,10 @@ from typing import Final
 
 from torch import nn
 
-from tui.kernel.building.check import check_design
+from tui.kernel.building.check import check_design, inputs_of
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.building.preset_parts import PresetParts, read_parts
+from tui.kernel.building.preset_trial import resized, try_preset, why_not
 from tui.protocol.building import CheckDesign, ComposePreset, Design, DesignChecked, PresetComposed
 
 _OPTIMIZERS: Final = {
@@ -27,22 +28,49 @@ _CONTRACT: Final = frozenset(
 
 
 def compose_preset(namespace: Mapping[str, object], request: ComposePreset) -> PresetComposed:
-    """Return the source of a preset that trains the design; raises `BuildingError` where there can be none."""
+    """Return the source of a preset that trains the design, tried on a batch of its data in another process.
+
+    Raises:
+        BuildingError: there can be none, or the model does not fit the data.
+    """
     checked = check_design(namespace, CheckDesign(request.design))
-    source = preset_source(
-        request.design,
-        checked,
-        loss=request.loss,
-        optimizer=request.optimizer,
-        lr=request.lr,
-        epochs=request.epochs,
-        data=request.data,
-    )
-    return PresetComposed(source)
+
+    def source(first: str = "") -> str:
+        return preset_source(
+            request.design,
+            checked,
+            loss=request.loss,
+            optimizer=request.optimizer,
+            lr=request.lr,
+            epochs=request.epochs,
+            data=request.data,
+            first=first,
+        )
+
+    text, note = source(), ""
+    trial = try_preset(text)
+    shape, dtype = inputs_of(request.design, namespace)[0]
+    layer = resized(trial.given, shape) if trial.stage == "model" else ""
+    if layer and trial.given is not None:
+        text, sizes = source(layer), ["x".join(map(str, one)) for one in (trial.given.shape[2:], shape[1:])]
+        note = f"its images of {sizes[0]} are brought to {sizes[1]} on the way in"
+        trial = try_preset(text)
+    if trial.stage:
+        wanted = f"({', '.join(['N', *map(str, shape)])}) {str(dtype).removeprefix('torch.')}"
+        raise BuildingError("bad request", why_not(trial, wanted, request.loss, request.data))
+    return PresetComposed(text, note)
 
 
 def preset_source(
-    design: Design, checked: DesignChecked, *, loss: str, optimizer: str, lr: float, epochs: int, data: str
+    design: Design,
+    checked: DesignChecked,
+    *,
+    loss: str,
+    optimizer: str,
+    lr: float,
+    epochs: int,
+    data: str,
+    first: str = "",
 ) -> str:
     """Return a file of the preset contract with this model, which trains at once.
 
@@ -54,6 +82,7 @@ def preset_source(
         lr: step size at the start.
         epochs: how often all training data is seen.
         data: path of the preset whose `data` function is taken over.
+        first: a layer that stands before the model; empty: none.
 
     Raises:
         BuildingError: the model does not run, or the loss, optimizer or preset is none.
@@ -73,13 +102,14 @@ def preset_source(
         f"lr: float = {lr!r}  # step size at the start",
         *parts.knobs,
     ]
+    made = f"nn.Sequential({first}, {design.name}())" if first else f"{design.name}()"
     sections = [
         _docstring(design, parts, Path(data)),
         "\n".join(_imports(node for node in needed if isinstance(node, ast.Import | ast.ImportFrom))),
         "\n".join(knobs),
         *_definitions(parts),
         _body(checked.code),
-        f"def model():\n    return {design.name}()",
+        f"def model():\n    return {made}",
         f"def loss():\n    return nn.{loss}()",
         f"def optimizer(parameters):\n    return {_OPTIMIZERS[optimizer]}",
     ]

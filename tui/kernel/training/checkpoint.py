@@ -24,7 +24,8 @@ SCHEMA = 1
 
 Content = dict[str, Any]
 """``schema``, ``model``, ``optimizer``, ``scheduler``, ``loss``, ``epoch``, ``step``, ``batch``, ``random``
-(``now`` and ``epoch_start``), ``epoch_loss``, ``knobs``, ``seed``, ``best``, ``train_s``."""
+(``now`` and ``epoch_start``), ``epoch_loss``, ``evaluated_step``, ``knobs``, ``seed``, ``best``, ``best_by``,
+``train_s``, ``scaler``, ``clip_norm``, ``requires_grad`` (of the parameters of which it was changed)."""
 
 
 class CheckpointError(OSError):
@@ -37,8 +38,16 @@ def take_checkpoint(
     device: torch.device,
     knobs: Mapping[str, KnobValue],
     seed: int,
+    *,
+    clip_norm: float | None = None,
+    requires_grad: Mapping[str, bool] | None = None,
 ) -> Content:
-    """Return the state of a run. Its tensors are the live ones: write or copy them before the next step."""
+    """Return the state of a run. Its tensors are the live ones: write or copy them before the next step.
+
+    Args:
+        clip_norm: the norm that gradients are scaled down to by now; None: they are not.
+        requires_grad: of the parameters of which that was changed since the model was built; None: of none.
+    """
     loss, scheduler = experiment.loss, experiment.scheduler
     return {
         "schema": SCHEMA,
@@ -56,17 +65,26 @@ def take_checkpoint(
         "knobs": dict(knobs),
         "seed": seed,
         "epoch_loss": progress.epoch_loss,
+        "evaluated_step": progress.evaluated_step,
         "best": _plain(progress.best),
+        "best_by": progress.best_by,
         "train_s": progress.train_s,
+        "scaler": experiment.scaler.state_dict() if experiment.scaler is not None else None,
+        "clip_norm": clip_norm,
+        "requires_grad": dict(requires_grad or {}),
     }
 
 
 def restore_model(content: Content, experiment: Experiment) -> None:
-    """Put model, optimizer, scheduler and loss back as they were.
+    """Put model, optimizer, scheduler, loss and scaler back as they were.
 
     Raises:
         CheckpointError: the checkpoint is of another model or optimizer.
     """
+    for name, parameter in experiment.model.named_parameters():
+        flag = content.get("requires_grad", {}).get(name)
+        if flag is not None:
+            parameter.requires_grad_(flag)
     try:
         experiment.model.load_state_dict(content["model"])
         _restore_optimizer(experiment.optimizer, content["optimizer"])
@@ -74,6 +92,8 @@ def restore_model(content: Content, experiment: Experiment) -> None:
             experiment.scheduler.load_state_dict(content["scheduler"])  # type: ignore[union-attr]
         if content["loss"] is not None and isinstance(experiment.loss, nn.Module):
             experiment.loss.load_state_dict(content["loss"])
+        if experiment.scaler is not None and content.get("scaler"):
+            experiment.scaler.load_state_dict(content["scaler"])
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"the checkpoint does not fit this experiment: {error}") from error
 
@@ -99,7 +119,9 @@ def restore_progress(content: Content) -> Progress:
         batch=content["batch"],
         epoch_start=content["random"]["epoch_start"],
         epoch_loss=content.get("epoch_loss"),
+        evaluated_step=content.get("evaluated_step", 0),
         best=content["best"],
+        best_by=content.get("best_by", ""),
         train_s=content["train_s"],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -77,11 +77,18 @@ class Checkpoints:
             self._unwritten_best = None
 
 
-def best_of(val: Mapping[str, float]) -> tuple[str, float, bool]:
-    """Return what `best.pt` goes by: the metric's name, its value, and whether higher is better.
+class NoCheckpoints(Checkpoints):
+    """Of a run whose state is worth nothing: keeps none."""
 
-    A metric called accuracy, where there is one; else the loss.
-    """
-    if "accuracy" in val:
-        return "accuracy", val["accuracy"], True
-    return "loss", val["loss"], False
+    def __init__(self, folder: Path, take: Callable[[], Content]) -> None:
+        super().__init__(folder, take)
+        self.due_at_s = float("inf")
+
+    def save(self) -> None:
+        """Do nothing."""
+
+    def save_if_cheap(self) -> None:
+        """Do nothing."""
+
+    def keep_best(self) -> None:
+        """Do nothing."""

@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from tui.kernel.summary import summarize
-from tui.kernel.tensor_stats import tensor_stats
 from tui.kernel.training.batches import batch_size, is_pair, mover
 from tui.kernel.training.experiment import Experiment, Loader
 from tui.kernel.training.randomness import generators_of, preserved_randomness
@@ -75,7 +73,11 @@ def add_metrics(means: Means, experiment: Experiment, output: Any, batch: Any, w
 
 
 def evaluate(
-    experiment: Experiment, loader: Loader, device: torch.device, between: Callable[[], None]
+    experiment: Experiment,
+    loader: Loader,
+    device: torch.device,
+    between: Callable[[], None],
+    watch: Callable[[Any, Any], None] | None = None,
 ) -> dict[str, float] | None:
     """Return the means of loss and metrics over a loader, weighted by batch size; None without a batch.
 
@@ -84,6 +86,7 @@ def evaluate(
 
     Args:
         between: called before each batch; may raise to end the evaluation.
+        watch: called after each batch with it and the model's output; must not change anything.
     """
     move, means, model = mover(device), Means(), experiment.model
     listener = OutputListener(model) if experiment.step is not None else None
@@ -95,7 +98,9 @@ def evaluate(
                 # Not around the loader: a dataset may keep the tensors it makes, and train on them later.
                 # Not inference_mode: what a model caches meanwhile has to serve the training as well.
                 with torch.no_grad():
-                    _evaluate_batch(experiment, batch, means, listener)
+                    output = _evaluate_batch(experiment, batch, means, listener)
+                    if watch is not None:
+                        watch(batch, output)
     finally:
         if listener is not None:
             listener.remove()
@@ -115,17 +120,14 @@ def leaving_no_trace(model: nn.Module, device: torch.device, loaders: Sequence[L
             module.training = mode
 
 
-def preview(experiment: Experiment, device: torch.device) -> str:
-    """Return what the preset's `preview` shows of the model now: its text, or a tensor's shape and statistics.
+def preview(experiment: Experiment, device: torch.device) -> object:
+    """Return what the preset's `preview` makes of the model now.
 
     Leaves no trace on the training. Raises whatever the preset's function raises.
     """
     assert experiment.preview is not None
     with leaving_no_trace(experiment.model, device, ()), torch.no_grad():
-        shown = experiment.preview(experiment.model)
-        if isinstance(shown, torch.Tensor):
-            return f"tensor {tuple(shown.shape)} {summarize(shown, tensor_stats(shown))}"
-    return str(shown)
+        return experiment.preview(experiment.model)
 
 
 class OutputListener:
@@ -143,9 +145,8 @@ class OutputListener:
         self._hook.remove()
 
 
-def _evaluate_batch(
-    experiment: Experiment, batch: Any, means: Means, listener: OutputListener | None
-) -> None:
+def _evaluate_batch(experiment: Experiment, batch: Any, means: Means, listener: OutputListener | None) -> Any:
+    """Add loss and metrics of a batch; return the model's output."""
     if listener is not None and experiment.step is not None:
         listener.output = None
         loss = experiment.step(experiment.model, batch, experiment.loss)
@@ -156,3 +157,4 @@ def _evaluate_batch(
     weight = batch_size(batch)
     means.add("loss", loss, weight)
     add_metrics(means, experiment, output, batch, weight)
+    return output

@@ -1,136 +1,34 @@
-"""The preset's file as a module, and what its functions return, checked against the contract."""
+"""What the preset's functions return, checked against the contract, and what the settings put in its place."""
 
 from __future__ import annotations
 
-import ast
-import atexit
-import hashlib
-import itertools
-import marshal
-import shutil
-import sys
-import tempfile
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from types import CodeType, ModuleType
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from tui.protocol.preset import ARGUMENTS, OPTIONAL, REQUIRED, PresetError, PresetInfo, nearest, read_preset
-from tui.protocol.run import KnobValue
+from tui.kernel.training.compiled import compiled, why_not_compiled
+from tui.kernel.training.loaders import LEAST_STEPS, OneBatch, with_workers
+from tui.kernel.training.precision import Cast, as_written, casting, scaler_of
+from tui.kernel.training.preset_module import ExperimentModule, Source, read_source
+from tui.kernel.training.refusals import SettingsError
+from tui.protocol.preset import ARGUMENTS, REQUIRED, nearest
+from tui.protocol.run import RunSettings
+
+__all__ = [
+    "Experiment",
+    "ExperimentModule",
+    "Loader",
+    "Source",
+    "batches_in",
+    "build_experiment",
+    "read_source",
+]
 
 Loader = Iterable[Any]
-
-_serial = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A preset that has been read and checked, and not run."""
-
-    info: PresetInfo
-    text: str
-    knobs: dict[str, KnobValue]
-    """Every knob with the value it is to run with."""
-    code: CodeType
-
-
-def read_source(path: Path, knobs: Mapping[str, KnobValue]) -> Source:
-    """Read a preset and give its knobs their values, without running it.
-
-    Raises:
-        PresetError: the file breaks the contract, or has no such knob, or a value is of another type.
-    """
-    info = read_preset(path)
-    values = {knob.name: knob.default for knob in info.knobs}
-    for name, value in knobs.items():
-        kind = info.knob(name).type
-        if kind == "float" and type(value) is int:
-            value = float(value)
-        if type(value).__name__ != kind:
-            raise PresetError(f"knob {name} takes {kind}, got {value!r}", path=str(path))
-        values[name] = value
-    text = path.read_text(encoding="utf-8-sig")
-    tree = ast.parse(text, filename=str(path))
-    # The value is replaced where it is written, so that top-level expressions made of knobs see it too.
-    for node in tree.body:
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
-            continue
-        if node.target.id in values:
-            node.value = ast.copy_location(ast.Constant(values[node.target.id]), node.value)
-    try:
-        code = compile(tree, str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:  # what parses but does not compile, e.g. a `return` at the top level
-        raise PresetError(str(error.msg), path=str(path), line=error.lineno) from error
-    return Source(info, text, values, code)
-
-
-class ExperimentModule:
-    """The module made of a preset's file; `close` takes it out of the interpreter again.
-
-    It has a name of its own in ``sys.modules``, under which classes defined in it can be pickled, and a stub
-    of that name on ``sys.path``, so that a DataLoader worker that was spawned (not forked) can import it.
-    """
-
-    def __init__(self, source: Source) -> None:
-        path = Path(source.info.path)
-        digest = hashlib.sha256(source.text.encode()).hexdigest()[:6]
-        stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem)
-        self.name = f"experiment_{stem}_{digest}_{next(_serial)}"
-        self.source = source
-        self.module = ModuleType(self.name)
-        self.module.__file__ = str(path)
-        self._stub_folder = tempfile.mkdtemp(prefix="torchtui-")
-        atexit.register(self._remove_stub)
-
-    def run(self) -> None:
-        """Run the file's top level; whatever it raises passes through."""
-        stub = f"import marshal\n__file__ = {self.module.__file__!r}\n"
-        stub += f"exec(marshal.loads({marshal.dumps(self.source.code)!r}))\n"
-        Path(self._stub_folder, f"{self.name}.py").write_text(stub, encoding="utf-8")
-        sys.path.append(self._stub_folder)
-        beside = str(Path(self.source.info.path).parent)
-        if beside not in sys.path:
-            sys.path.append(beside)  # for what lies beside the file, as `python file.py` would have it
-        sys.modules[self.name] = self.module
-        # `%reset` in the REPL takes it away, and no process could be spawned any more
-        vars(sys.modules["__main__"]).setdefault("__spec__", None)
-        exec(self.source.code, self.module.__dict__)
-
-    def function(self, name: str) -> Callable[..., Any] | None:
-        """Return one of the contract's functions, None where an optional one is absent.
-
-        Raises:
-            PresetError: it is not callable, or a required one is gone.
-        """
-        found = getattr(self.module, name, None)
-        if callable(found):
-            return found  # type: ignore[no-any-return]
-        if name in REQUIRED:
-            raise self.broken(name, f"has no callable {name}; a preset defines {REQUIRED[name]}")
-        if found is not None and name in OPTIONAL and name in self.source.info.functions:
-            raise self.broken(name, f"{name} must be a function: {OPTIONAL[name]}")
-        return None
-
-    def broken(self, function: str, message: str) -> PresetError:
-        """Return the error that says how `function` breaks the contract, with its place."""
-        line = self.source.info.functions.get(function)
-        return PresetError(message, path=self.source.info.path, line=line)
-
-    def forget(self) -> None:
-        """Take the module out of the interpreter; its classes can no longer be pickled."""
-        sys.modules.pop(self.name, None)
-        self._remove_stub()
-
-    def _remove_stub(self) -> None:
-        with suppress(ValueError):
-            sys.path.remove(self._stub_folder)
-        shutil.rmtree(self._stub_folder, ignore_errors=True)
-        atexit.unregister(self._remove_stub)
 
 
 @dataclass
@@ -147,6 +45,28 @@ class Experiment:
     metrics: Callable[[Any, Any], Mapping[str, Any]] | None
     step: Callable[[nn.Module, Any, Any], torch.Tensor] | None
     preview: Callable[[nn.Module], object] | None
+    autocast: Cast = as_written
+    """Makes the context that forward and loss are computed in."""
+    scaler: torch.amp.GradScaler | None = None
+    """Scales losses so that no gradient is lost in float16; None where that is not needed."""
+    called: nn.Module = field(init=False)
+    """What a training step calls: the model, or what `torch.compile` has made of it. See NOTE [Compiled models]."""
+    notes: list[str] = field(default_factory=list)
+    """What did not go as the settings have it, in words for the user."""
+
+    def __post_init__(self) -> None:
+        self.called = self.model
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a training step calls another module than the model."""
+        return self.called is not self.model
+
+    @property
+    def needs_closure(self) -> bool:
+        """Whether the optimizer cannot step without evaluating the loss itself, as LBFGS."""
+        parameter = inspect.signature(type(self.optimizer).step).parameters.get("closure")
+        return parameter is not None and parameter.default is inspect.Parameter.empty
 
     @property
     def loaders(self) -> dict[str, Loader]:
@@ -155,43 +75,149 @@ class Experiment:
         return {name: loader for name, loader in named.items() if loader is not None}
 
 
-def build_experiment(module: ExperimentModule, device: torch.device) -> Experiment:
+def build_experiment(
+    module: ExperimentModule,
+    device: torch.device,
+    settings: RunSettings = RunSettings(),  # noqa: B008 - frozen
+    namespace: Mapping[str, object] | None = None,
+) -> Experiment:
     """Call the preset's functions, in the order data, model, loss, optimizer, scheduler.
+
+    What the settings name in place of the preset's own is made instead; the preset's function is not called then.
+
+    Args:
+        module: the preset, run already.
+        device: where model and loss go.
+        settings: of the run.
+        namespace: where an expression for a model is looked up.
 
     Raises:
         PresetError: something they return is not what the contract says.
+        ChoiceError: the settings name something that does not exist, or cannot be made.
+        SettingsError: the settings cannot be kept with this preset.
         Exception: whatever they raise.
     """
-    loaders = _data(module)
-    model = _called(module, "model")
-    if not isinstance(model, nn.Module):
-        raise module.broken("model", f"model() must return an nn.Module, not {_kind(model)}")
+    loaders = _loaders(module, settings)
+    model = _model(module, settings, namespace)
     model.to(device)
-    loss = _called(module, "loss")
-    if not callable(loss):
-        raise module.broken("loss", f"loss() must return a callable (output, target), not {_kind(loss)}")
+    loss = _loss(module, settings)
     if isinstance(loss, nn.Module):
         loss.to(device)  # class weights and the like
-    optimizer = _called(module, "optimizer", model.parameters())
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        message = f"optimizer(parameters) must return a torch.optim.Optimizer, not {_kind(optimizer)}"
-        raise module.broken("optimizer", message)
-    scheduler = _called(module, "scheduler", optimizer) if module.function("scheduler") else None
-    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
-        message = f"scheduler(optimizer) must return a learning-rate scheduler, not {_kind(scheduler)}"
-        raise module.broken("scheduler", message)
-    return Experiment(
+    optimizer = _optimizer(module, settings, model)
+    experiment = Experiment(
         train=loaders["train"],
         val=loaders.get("val"),
         test=loaders.get("test"),
         model=model,
         loss=loss,
         optimizer=optimizer,
-        scheduler=scheduler,
+        scheduler=_scheduler(module, settings, optimizer),
         metrics=module.function("metrics"),
         step=module.function("step"),
         preview=module.function("preview"),
+        autocast=casting(settings.precision, device),
+        scaler=scaler_of(settings.precision, device),
     )
+    _check_fit(settings, experiment)
+    if settings.compile:
+        try:
+            experiment.called = compiled(model)
+        except Exception as error:  # noqa: BLE001 - no compiler for this platform or Python
+            experiment.notes.append(why_not_compiled(error))
+    return experiment
+
+
+def _check_fit(settings: RunSettings, experiment: Experiment) -> None:
+    """Check the settings against the preset's objects, and note what has no effect.
+
+    Raises:
+        SettingsError: they cannot be kept.
+    """
+    if experiment.needs_closure:
+        name = type(experiment.optimizer).__name__
+        why = f"{name} runs forward and backward itself, several times in one step"
+        if settings.accumulate > 1:
+            raise SettingsError(f"{why}, so gradients cannot be accumulated: take accumulate=1")
+        if settings.clip_norm is not None:
+            raise SettingsError(f"{why}, so gradients cannot be clipped: leave clip_norm out")
+        if settings.precision == "float16":
+            raise SettingsError(f"{why}, so there is no scaling for float16: take bfloat16 or float32")
+    if experiment.val is None and settings.kind == "train":
+        for setting in ("eval_every", "best_by"):
+            if getattr(settings, setting):
+                experiment.notes.append(f"{setting} has no effect: data() gives no 'val'")
+    if settings.model and not experiment.model.training:
+        experiment.notes.append(
+            f"{settings.model} is in eval mode, so dropout and batch norm act as in an evaluation;"
+            f" {settings.model}.train() changes that"
+        )
+
+
+def _loaders(module: ExperimentModule, settings: RunSettings) -> dict[str, Loader]:
+    loaders = _data(module)
+    workers = settings.loader_workers
+    if workers is not None:
+        loaders = {name: with_workers(name, loader, workers) for name, loader in loaders.items()}
+    if settings.kind == "overfit_batch":
+        epochs = module.source.knobs.get("epochs", 1)
+        epochs = epochs if type(epochs) is int and epochs > 0 else 1
+        length = batches_in(loaders["train"]) or LEAST_STEPS
+        # Drawn here, where a resumed run has the same random streams: it goes on with the same batch.
+        return {"train": OneBatch(loaders["train"], max(length, -(-LEAST_STEPS // epochs)))}
+    return loaders if settings.kind == "train" else {"train": loaders["train"]}
+
+
+def _model(
+    module: ExperimentModule, settings: RunSettings, namespace: Mapping[str, object] | None
+) -> nn.Module:
+    if settings.model:
+        from tui.kernel.training.chosen import chosen_model
+
+        return chosen_model(settings.model, namespace if namespace is not None else {})
+    model = _called(module, "model")
+    if not isinstance(model, nn.Module):
+        raise module.broken("model", f"model() must return an nn.Module, not {_kind(model)}")
+    return model
+
+
+def _loss(module: ExperimentModule, settings: RunSettings) -> Callable[..., Any]:
+    if settings.loss:
+        from tui.kernel.training.chosen import chosen_loss
+
+        return chosen_loss(settings.loss)
+    loss = _called(module, "loss")
+    if not callable(loss):
+        raise module.broken("loss", f"loss() must return a callable (output, target), not {_kind(loss)}")
+    return loss  # type: ignore[no-any-return]
+
+
+def _optimizer(module: ExperimentModule, settings: RunSettings, model: nn.Module) -> torch.optim.Optimizer:
+    if settings.optimizer:
+        from tui.kernel.training.chosen import chosen_optimizer
+
+        return chosen_optimizer(settings.optimizer, model.parameters())
+    optimizer = _called(module, "optimizer", model.parameters())
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        message = f"optimizer(parameters) must return a torch.optim.Optimizer, not {_kind(optimizer)}"
+        raise module.broken("optimizer", message)
+    return optimizer
+
+
+def _scheduler(module: ExperimentModule, settings: RunSettings, optimizer: torch.optim.Optimizer) -> Any:
+    """Return the learning-rate schedule; None where there is none."""
+    if settings.kind == "lr_range" or settings.scheduler == "none":
+        return None
+    if settings.scheduler:
+        from tui.kernel.training.chosen import chosen_scheduler
+
+        return chosen_scheduler(settings.scheduler, optimizer)
+    if settings.optimizer or module.function("scheduler") is None:
+        return None
+    scheduler = _called(module, "scheduler", optimizer)
+    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
+        message = f"scheduler(optimizer) must return a learning-rate scheduler, not {_kind(scheduler)}"
+        raise module.broken("scheduler", message)
+    return scheduler
 
 
 def _data(module: ExperimentModule) -> dict[str, Loader]:
@@ -216,7 +242,7 @@ def _data(module: ExperimentModule) -> dict[str, Loader]:
         raise module.broken(
             "data", "data()['train'] has no batches: its dataset is empty, or smaller than one batch"
         )
-    return dict(loaders)
+    return {name: loader for name, loader in loaders.items() if loader is not None}
 
 
 def batches_in(loader: Loader) -> int | None:

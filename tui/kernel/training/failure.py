@@ -7,10 +7,12 @@ from pathlib import Path
 from tui.kernel.explain import explain, formatted, where
 from tui.kernel.training.batches import describe, is_pair
 from tui.kernel.training.checkpoint import CheckpointError
-from tui.kernel.training.diagnosis import first_bad_place
+from tui.kernel.training.chosen import ChoiceError
 from tui.kernel.training.events import LogWriteError
+from tui.kernel.training.first_nan import Failure, bad_loss_words, bad_update_words
 from tui.kernel.training.loop import Loop, LoopError, NotFiniteLoss
 from tui.kernel.training.progress import Progress
+from tui.kernel.training.refusals import SettingsError
 from tui.kernel.training.rundir import RunDirError
 from tui.protocol.preset import PresetError
 from tui.protocol.run import RunError
@@ -39,17 +41,29 @@ def _told(error: BaseException, preset: str, progress: Progress, loop: Loop | No
     kind = type(error).__name__
     if isinstance(error, NotFiniteLoss | NotFiniteParameters):
         step = error.step if isinstance(error, NotFiniteLoss) else progress.step
-        place = first_bad_place(loop) if isinstance(error, NotFiniteLoss) else ""
+        place = _first_bad(error, progress, loop)
         told = f"{error}{f': {place}' if place else ''}; the last good checkpoint is kept"
         return RunError("NotFinite", told, f"epoch {progress.epoch + 1}, step {step}")
     if isinstance(error, PresetError):
         line = f":{error.line}" if error.line else ""
         return RunError(kind, str(error), f"{Path(preset).name}{line}")
+    if isinstance(error, SettingsError | ChoiceError):
+        return RunError(kind, str(error))
     if isinstance(error, LogWriteError | CheckpointError | RunDirError):
         kept = "; the last good checkpoint is kept" if progress.step else ""
         return RunError(kind, f"{error.strerror or error}{kept}", traceback=formatted(error))
     context = "" if isinstance(error, LoopError) else _shapes_at_hand(loop)
     return RunError(kind, explain(error, context), where(error, preset), formatted(error))
+
+
+def _first_bad(error: BaseException, progress: Progress, loop: Loop | None) -> str:
+    """Return in words where the first NaN or infinity came from; empty where it cannot be told."""
+    if loop is None or loop.batch is None:
+        return ""
+    if isinstance(error, NotFiniteLoss):
+        device = loop.device
+        return bad_loss_words(Failure(loop.experiment, device, loop.batch, error.step, progress.step))
+    return bad_update_words(loop.experiment)
 
 
 def _shapes_at_hand(loop: Loop | None) -> str:

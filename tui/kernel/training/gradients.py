@@ -27,9 +27,8 @@ class GradientSampler:
     """Samples norms of gradients and updates of a set of parameters."""
 
     def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], device: torch.device) -> None:
-        self._parameters = [(name, parameter) for name, parameter in parameters if parameter.requires_grad]
-        size_bytes = sum(p.numel() * p.element_size() for _, p in self._parameters if not _is_lazy(p))
-        self.has_update_ratios = size_bytes <= MAX_COPY_BYTES
+        self._parameters = list(parameters)  # those that are frozen as well: they may be thawed
+        self.has_update_ratios = True
         self._readback: Readback[Sample] = Readback(device)
         self._total = Allowance(share=0.0005, min_interval_s=0.2)
         self._detail = Allowance(share=0.001, min_interval_s=2.0)
@@ -78,6 +77,13 @@ class GradientSampler:
         self._detail.spent(end_s - (end_s - start_s) - self._spent_s, end_s)
         self.next_at_s = min(self._detail.next_at_s, self._total.next_at_s)
 
+    def forget_update(self) -> None:
+        """Drop the sample of update ratios that `after_backward` began, if any: there was no update."""
+        if self._before is not None:
+            self._before = None
+            self._detail.spent(self._began_s, self._began_s + self._spent_s)
+            self.next_at_s = min(self._detail.next_at_s, self._total.next_at_s)
+
     def take(self, *, wait: bool = False) -> Iterator[tuple[int, float, list[tuple[str, float]]]]:
         """Yield step, wall time and (tag, value) pairs of the samples that have arrived."""
         for (step, wall_time_s, tags), values in self._readback.take(wait=wait):
@@ -94,7 +100,8 @@ class GradientSampler:
         norms = [torch.linalg.vector_norm(p.grad) for _, p in sampled if p.grad is not None]
         tags = tuple(valid_tag(f"grad_norm/{name}") for name, _ in sampled)
         self._readback.send((step, time(), tags), _vector(norms))
-        if self.has_update_ratios:
+        size_bytes = sum(p.numel() * p.element_size() for _, p in sampled)
+        if self.has_update_ratios and size_bytes <= MAX_COPY_BYTES:
             try:
                 self._before = [(name, p, p.detach().clone()) for name, p in sampled]
             except torch.OutOfMemoryError:  # the training itself may still fit
@@ -105,7 +112,3 @@ def _vector(scalars: list[torch.Tensor]) -> torch.Tensor:
     """Return 0-d tensors, of whatever dtype and device, as one float32 vector on the first one's device."""
     device = scalars[0].device
     return torch.stack([scalar.real.to(device=device, dtype=torch.float32) for scalar in scalars])
-
-
-def _is_lazy(parameter: nn.Parameter) -> bool:
-    return isinstance(parameter, nn.parameter.UninitializedParameter)

@@ -27,6 +27,27 @@ class LoopEvents(Protocol):
     def epoch_ended(self, train: dict[str, float], val: dict[str, float] | None) -> None:
         """An epoch is complete, its evaluation included; `train` and `val` hold mean loss and metrics."""
 
+    def evaluated(self, name: str, means: dict[str, float]) -> None:
+        """One of the loaders has been evaluated after a step, other than at the end of an epoch."""
+
+    def skipped(self, step: int, scale: float, skips: int) -> None:
+        """A step was left out, since its gradients overflowed in float16.
+
+        Args:
+            step: which.
+            scale: what losses are multiplied with from now on.
+            skips: how many steps were left out so far.
+        """
+
+    def found(self, verdict: str, suggested_lr: float | None) -> None:
+        """A run of another kind than ``train`` has found something out, in words for the user."""
+
+    def said(self, words: str) -> None:
+        """Something for the log."""
+
+    def warned(self, words: str) -> None:
+        """Something that the user should know of the run, and that does not stop it."""
+
     def tested(self, test: dict[str, float]) -> None:
         """The test set has been evaluated with the final weights."""
 

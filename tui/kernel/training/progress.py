@@ -23,7 +23,11 @@ class Progress:
     """Sum and number of the losses of the epoch in progress, as of the last checkpoint; None between epochs."""
     evaluation_start: RandomState | None = None
     """Random states at the start of the evaluation in progress, which is to leave no trace; None outside."""
+    evaluated_step: int = 0
+    """The last step after which it was evaluated inside an epoch; 0 before the first."""
     best: float | None = None
     """The best value so far of what `best.pt` goes by; None before the first evaluation."""
+    best_by: str = ""
+    """The metric that `best` is a value of; empty before the first evaluation."""
     train_s: float = 0.0
     """Seconds spent training and evaluating, pauses left out."""

@@ -7,7 +7,7 @@ was made, by whoever runs them. Nothing here waits for the device, except where 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter, time
 
 import torch
@@ -15,7 +15,9 @@ from torch import nn
 
 from tui.kernel.training.events import EventFile, valid_tag
 from tui.kernel.training.gradients import GradientSampler
+from tui.kernel.training.layer_watch import LayerWatch
 from tui.kernel.training.losses import loss_log
+from tui.kernel.training.machine import MachineWatch
 from tui.kernel.training.phases import phase_clock
 from tui.protocol.run import ALLOCATED_BYTES, LOSS, LR, SAMPLES_PER_S, phase_tag
 
@@ -27,15 +29,24 @@ class Recorder:
     RATES_INTERVAL_S = 0.5
 
     def __init__(
-        self, events: EventFile, device: torch.device, parameters: Iterable[tuple[str, nn.Parameter]]
+        self,
+        events: EventFile,
+        device: torch.device,
+        parameters: Iterable[tuple[str, nn.Parameter]],
+        layers: LayerWatch | None = None,
     ) -> None:
         self._events = events
         self._device = device
         self._losses = loss_log(device)
         self.clock = phase_clock(device)
         self.gradients = GradientSampler(parameters, device)
+        self.layers = layers
+        """Told of forward passes by whoever runs them; None: they are not sampled."""
+        self._machine = MachineWatch(device)
         self.first_not_finite: tuple[int, float] | None = None
         """The first step whose loss was NaN or infinite, and that loss; None as long as none is known of."""
+        self.on_losses: Callable[[list[int], list[float]], None] | None = None
+        """Called with steps and losses as they are written; None where nobody listens."""
         self._loss_sum = 0.0
         self._loss_count = 0
         self._lr: object = None
@@ -74,6 +85,8 @@ class Recorder:
                 self._window_s += now_s - opened_at_s
                 self._opened_at_s = now_s
                 self._note_rates()
+            if now_s >= self._machine.next_at_s:
+                self.scalars(step, self._machine.read())
             self.flush()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -130,6 +143,8 @@ class Recorder:
         """
         for steps, times, values in self._losses.take(wait=wait):
             self._events.series(LOSS, steps, times, values)
+            if self.on_losses is not None:
+                self.on_losses(steps, values)
             total = math.fsum(values) if all(map(math.isfinite, values)) else math.nan
             self._loss_sum += total
             self._loss_count += len(values)
@@ -139,4 +154,7 @@ class Recorder:
                 )
         for step, wall_time_s, pairs in self.gradients.take(wait=wait):
             self._events.scalars(step, pairs, wall_time_s)
+        if self.layers is not None:
+            for step, wall_time_s, pairs in self.layers.take(wait=wait):
+                self._events.scalars(step, pairs, wall_time_s)
         self._events.flush()

@@ -13,6 +13,10 @@ class LoopError(ValueError):
     """A batch, loss or loader is not what a loop can work with; the message is for the user."""
 
 
+class SettingsError(ValueError):
+    """A setting of the run that cannot be kept; the message is for the user."""
+
+
 class NotFiniteLoss(ArithmeticError):
     """The loss of a step is NaN or infinite."""
 

@@ -6,7 +6,7 @@ import atexit
 import os
 import platform
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,13 @@ import torch
 
 from tui.kernel.devices import DeviceError, resolve_device
 from tui.kernel.training.checkpoint import CheckpointError, Content, load_checkpoint
+from tui.kernel.training.chosen import ChoiceError, chosen_model
 from tui.kernel.training.experiment import ExperimentModule, Source, read_source
 from tui.kernel.training.handover import Handover
+from tui.kernel.training.live import LiveRun
+from tui.kernel.training.refusals import SettingsError
+from tui.kernel.training.report import MOST_CHANGES
+from tui.kernel.training.run_plan import RunPlan
 from tui.kernel.training.rundir import (
     RunDirError,
     RunRecord,
@@ -28,10 +33,11 @@ from tui.kernel.training.rundir import (
     replace_file,
     utc_now,
 )
-from tui.kernel.training.worker import RunPlan, Worker
+from tui.kernel.training.settings import check_settings, differences, taken_on
+from tui.kernel.training.worker import Worker
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.preset import PresetError
-from tui.protocol.run import SOURCE_FILE, KnobValue, RunError, RunInfo, RunSpec
+from tui.protocol.run import SOURCE_FILE, KnobValue, RunChange, RunError, RunInfo, RunSettings, RunSpec
 
 
 class RunRefused(Exception):
@@ -78,8 +84,8 @@ class Trainer:
                     " or start another session"
                 )
             try:
-                plan = _plan(spec)
-            except (PresetError, DeviceError) as error:
+                plan = _plan(spec, namespace)
+            except (PresetError, DeviceError, SettingsError, ChoiceError) as error:
                 raise RunRefused(str(error)) from error
             except (RunDirError, CheckpointError) as error:
                 raise RunRefused(str(error.strerror or error)) from error
@@ -112,8 +118,13 @@ class Trainer:
             raise RunRefused(f"run {state.id} has ended ({state.status})")
         if action == "phase" and worker.why_no_phases:
             raise RunRefused(f"{worker.why_no_phases}; a whole step can be taken")
-        worker.control.ask(action)
+        worker.ask(action)
         return worker.state()
+
+    def live(self) -> LiveRun | None:
+        """Return the objects of the run in progress; None without one, or before its first step."""
+        worker = self._worker
+        return worker.live if worker is not None and not worker.has_ended else None
 
     def state(self) -> RunState | None:
         """Return how the run is, the last one where it has ended; None before the first."""
@@ -141,11 +152,12 @@ def _not_begun(record: RunRecord, error: OSError) -> RunRefused:
     return RunRefused(message)
 
 
-def _plan(spec: RunSpec) -> RunPlan:
+def _plan(spec: RunSpec, namespace: Mapping[str, object] | None) -> RunPlan:
     """Check a spec and create or claim its run directory.
 
     Raises:
-        PresetError, DeviceError, RunDirError, CheckpointError, RunRefused: it cannot be done.
+        PresetError, DeviceError, SettingsError, ChoiceError, RunDirError, CheckpointError, RunRefused: it cannot be
+            done.
     """
     earlier: RunInfo | None = None
     checkpoint: Content | None = None
@@ -155,6 +167,11 @@ def _plan(spec: RunSpec) -> RunPlan:
         if is_alive(earlier):
             raise RunRefused(f"run {earlier.id} is being trained by process {earlier.pid}: stop that first")
         knobs = {**earlier.knobs, **knobs}
+    settings = taken_on(spec.settings, earlier)
+    check_settings(settings)
+    changed_settings = differences(earlier.settings, settings) if earlier is not None else {}
+    if settings.model:
+        chosen_model(settings.model, namespace)
     source, seed = _source_and_seed(spec, knobs, earlier)
     if earlier is not None:
         _refuse_other_seed(seed, earlier)
@@ -167,11 +184,10 @@ def _plan(spec: RunSpec) -> RunPlan:
         raise RunRefused(f"epochs must be a whole number of at least 1, got {epochs}")
     if earlier is not None and spec.resume is not None:
         checkpoint = load_checkpoint(Path(spec.resume))
-        if checkpoint is not None and earlier.status == "finished" and checkpoint["epoch"] >= epochs:
-            raise RunRefused(
-                f"run {earlier.id} has finished its {checkpoint['epoch']} epochs: ask for more epochs"
-            )
-    info = _info(spec, source, device, seed, earlier)
+        _refuse_if_done(settings, epochs, checkpoint, earlier)
+        if checkpoint is not None and "clip_norm" not in changed_settings:  # it may have been while it ran
+            settings = replace(settings, clip_norm=checkpoint.get("clip_norm", settings.clip_norm))
+    info = _info(spec, settings, source, device, seed, earlier, checkpoint)
     folder = (
         Path(spec.resume) if spec.resume is not None else create_run_folder(Path(spec.runs_dir), info.name)
     )
@@ -194,9 +210,35 @@ def _plan(spec: RunSpec) -> RunPlan:
         resume=checkpoint,
         is_resumed=earlier is not None,
         start_paused=spec.start_paused,
+        settings=settings,
+        changed_settings=changed_settings,
         source_changed=source_changed,
         changed_knobs=_changed_knobs(source, earlier) if earlier is not None else {},
     )
+
+
+def _refuse_if_done(settings: RunSettings, epochs: int, checkpoint: Content | None, earlier: RunInfo) -> None:
+    """Let a run that has come to its end go on only where it is asked for more.
+
+    Raises:
+        RunRefused: it is not, or there is nothing to go on from.
+    """
+    if settings.kind == "lr_range":
+        raise RunRefused("a run over a range of learning rates cannot be gone on with: start it anew")
+    if checkpoint is None or earlier.status != "finished":
+        return
+    more = "ask for more"
+    if settings.max_steps is not None or settings.max_minutes is not None:
+        if settings.max_steps is not None and checkpoint["step"] >= settings.max_steps:
+            raise RunRefused(
+                f"run {earlier.id} has finished its {checkpoint['step']} steps: {more} with max_steps"
+            )
+        if settings.max_minutes is not None and checkpoint["train_s"] >= 60.0 * settings.max_minutes:
+            raise RunRefused(
+                f"run {earlier.id} has finished its {settings.max_minutes:g} minutes: {more} with max_minutes"
+            )
+    elif checkpoint["epoch"] >= epochs:
+        raise RunRefused(f"run {earlier.id} has finished its {checkpoint['epoch']} epochs: {more} epochs")
 
 
 def _changed_knobs(source: Source, earlier: RunInfo) -> dict[str, tuple[KnobValue, KnobValue]]:
@@ -247,7 +289,16 @@ def _source_and_seed(
     return source, seed
 
 
-def _info(spec: RunSpec, source: Source, device: torch.device, seed: int, earlier: RunInfo | None) -> RunInfo:
+def _info(
+    spec: RunSpec,
+    settings: RunSettings,
+    source: Source,
+    device: torch.device,
+    seed: int,
+    earlier: RunInfo | None,
+    checkpoint: Content | None,
+) -> RunInfo:
+    """Return the record that a run begins with; its folder's name is not known yet."""
     experiment = spec.experiment or (earlier.experiment if earlier is not None else source.info.name)
     epochs = source.knobs.get("epochs")
     now = RunInfo(
@@ -264,17 +315,28 @@ def _info(spec: RunSpec, source: Source, device: torch.device, seed: int, earlie
         torch=torch.__version__,
         python=platform.python_version(),
         command=spec.command,
-        epochs=epochs if isinstance(epochs, int) else None,
+        epochs=epochs if isinstance(epochs, int) and _ends_after_epochs(settings) else None,
         pid_started_at=process_started_at(),
         session=spec.session,
+        settings=settings,
+        sweep=spec.sweep,
     )
     if earlier is None:
         return now
+    first = (checkpoint["step"] if checkpoint is not None else 0) + 1
+    resumed = RunChange(first, now.started_at, "resumed", repr(earlier.status), repr("running"))
     return replace(
         now,
+        changes=(*earlier.changes, resumed)[-MOST_CHANGES:],
+        sweep=spec.sweep or earlier.sweep,
         started_at=earlier.started_at,
         epoch=earlier.epoch,
         step=earlier.step,
         train_s=earlier.train_s,
         warnings=earlier.warnings,
     )
+
+
+def _ends_after_epochs(settings: RunSettings) -> bool:
+    """Return whether the epochs say when a run ends."""
+    return settings.max_steps is None and settings.max_minutes is None and settings.kind != "lr_range"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -18,56 +15,38 @@ from tui.kernel.devices import device_name
 from tui.kernel.output import RunLog, output_to
 from tui.kernel.training.checkpoint import (
     CheckpointError,
-    Content,
-    first_not_finite,
-    restore_model,
     restore_progress,
-    restore_randomness,
-    take_checkpoint,
 )
-from tui.kernel.training.checkpoints import Checkpoints, best_of
 from tui.kernel.training.control import Control, Stopped
-from tui.kernel.training.diagnosis import broadcast_warning, schedule_lengths
 from tui.kernel.training.events import EventFile, LogWriteError
 from tui.kernel.training.experiment import (
-    Experiment,
     ExperimentModule,
-    Source,
     batches_in,
     build_experiment,
 )
-from tui.kernel.training.failure import NotFiniteParameters, as_run_error
-from tui.kernel.training.handover import OF_A_BATCH, Handover, RunHandle
+from tui.kernel.training.failure import as_run_error
+from tui.kernel.training.giving import Giving
+from tui.kernel.training.handover import Handover
+from tui.kernel.training.keeping import Keeping
+from tui.kernel.training.layer_watch import LayerWatch
+from tui.kernel.training.live import LiveRun
 from tui.kernel.training.loop import Loop, NotFiniteLoss
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.randomness import seed_everything
 from tui.kernel.training.recorder import Recorder
-from tui.kernel.training.rundir import RunRecord, git_state, utc_now
-from tui.protocol.messages import RunPhase, RunState
-from tui.protocol.run import KnobValue, RunError, RunStatus
+from tui.kernel.training.report import Report
+from tui.kernel.training.run_plan import RunPlan
+from tui.kernel.training.rundir import git_state
+from tui.kernel.training.standing import Standing
+from tui.kernel.training.telling import Telling
+from tui.kernel.training.views.board import Views
+from tui.protocol.messages import RunAction, RunState
+from tui.protocol.run import RunStatus
 
 INSIDE: Final = ("forward", "loss", "backward")
 """Phases after which a batch is not done, and the state not whole."""
-
-
-@dataclass
-class RunPlan:
-    """All that `Trainer.start` has found out and prepared."""
-
-    folder: Path
-    source: Source
-    record: RunRecord
-    device: torch.device
-    seed: int
-    epochs: int
-    resume: Content | None
-    """The checkpoint to go on from; None to begin at the beginning."""
-    is_resumed: bool
-    start_paused: bool
-    source_changed: bool = False
-    """Whether a resumed run's preset is another text than the run began with."""
-    changed_knobs: dict[str, tuple[KnobValue, KnobValue]] = field(default_factory=dict)
-    """Knobs that a resumed run goes on with at another value: before and now."""
+SKIPS_TO_WARN_OF: Final = 20
+"""Steps left out in float16; the scale takes a few until it fits."""
 
 
 class Worker:
@@ -82,24 +61,19 @@ class Worker:
     ) -> None:
         self.plan = plan
         self.control = Control(paused=plan.start_paused)
-        self.status: RunStatus = "running"
-        self.error: RunError | None = None
         self.progress = Progress()
         if plan.resume is not None:
             self.progress = restore_progress(plan.resume)
         self._module = module
-        self._on_change = on_change
-        self._handle = RunHandle(plan.folder, dict(plan.source.knobs))
-        self._handover = handover
-        self._phase: RunPhase = ""
-        self._told_skipped: set[str] = set()
         self._log = RunLog(plan.folder / "log.txt")
+        self._namespace = handover.namespace
         self._events: EventFile | None = None
-        self._experiment: Experiment | None = None
-        self._checkpoints: Checkpoints | None = None
-        self._loop: Loop | None = None
-        self._began_s: float | None = None
-        self._epoch_began_s = perf_counter()
+        self._report = report = Report(self._log, plan.record, self.progress)
+        self._keeping = Keeping(plan, self.progress, report)
+        self._giving = Giving(handover, plan.folder, dict(plan.source.knobs), self._log.say)
+        self._standing = Standing(plan, self.progress, report, self._giving, on_change)
+        self._telling = Telling(plan, self.progress, report, self._keeping, self._giving, self._standing)
+        self.control.on_action_error = self._telling.action_failed
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._main, name=f"train {plan.folder.name}", daemon=True)
 
@@ -118,27 +92,45 @@ class Worker:
 
     def state(self) -> RunState:
         """Return how the run is; any thread may ask."""
-        return RunState(
-            id=self.plan.folder.name,
-            folder=str(self.plan.folder),
-            status=self.status,
-            epoch=self.progress.epoch,
-            step=self.progress.step,
-            error=self.error.message if self.error is not None else "",
-            phase=self._phase,
-            batch=self.progress.batch + (self._phase in INSIDE),
-        )
+        return self._standing.state()
 
     @property
     def why_no_phases(self) -> str:
         """Why the run cannot be paused inside a batch; empty where it can, or where that is not known yet."""
-        loop, experiment = self._loop, self._experiment
+        loop, experiment = self._telling.loop, self._telling.experiment
         if loop is None or experiment is None or not loop.needs_closure:
             return ""
         name = type(experiment.optimizer).__name__
         return (
             f"{name} runs forward and backward several times in one step, so there are no phases to pause at"
         )
+
+    @property
+    def live(self) -> LiveRun | None:
+        """The objects of the run in progress; None before its first step and after its end."""
+        loop, experiment = self._telling.loop, self._telling.experiment
+        if loop is None or experiment is None:
+            return None
+        return LiveRun(
+            model=experiment.model,
+            optimizer=experiment.optimizer,
+            control=self.control,
+            progress=self.progress,
+            scheduler=experiment.scheduler,
+            clip=loop.update,
+            changed=self._report.changed,
+            experiment=experiment,
+            batch=lambda: loop.batch,
+        )
+
+    def ask(self, action: RunAction) -> None:
+        """Note a request; never waits for it to take effect."""
+        if action == "checkpoint":
+            self.control.at_step(self._telling.checkpoint_now, inside=False)
+        elif action == "evaluate":
+            self.control.at_step(self._telling.evaluate_now, inside=False)
+        else:
+            self.control.ask(action)
 
     # -- the thread ---------------------------------------------------------------------------------
 
@@ -174,51 +166,56 @@ class Worker:
         self._log.say(f"{info.experiment} on {device}, seed {plan.seed}: {again}")
         if plan.source_changed:
             self._log.say("the source has changed since the run began")
-        for name, (before, now) in plan.changed_knobs.items():
-            self._log.say(f"{name} is {now!r} from here on, it was {before!r}")
-        if plan.changed_knobs:
-            self._log.say("the optimizer goes on with its own state, the learning rate in it included")
+        self._tell_changes()
         plan.record.update(git=git_state(os.getcwd()), device_name=device_name(device))
         seed_everything(plan.seed)
         self._module.run()
-        experiment = self._experiment = build_experiment(self._module, device)
-        if plan.resume is not None:
-            self._restore(plan.resume, experiment)
-        plan.resume = None  # its tensors are not needed twice
+        experiment = build_experiment(self._module, device, plan.settings, self._namespace)
+        self._telling.experiment = experiment
+        for note in experiment.notes:
+            self._report.warn(note)
+        self._keeping.open(experiment)
         trainable = sum(p.numel() for p in experiment.model.parameters() if p.requires_grad)
         plan.record.update(steps_per_epoch=batches_in(experiment.train), parameters=trainable)
         plan.record.write()
         start_step = self.progress.step + 1 if plan.is_resumed else None
         self._events = EventFile(plan.folder, start_step=start_step)
-        self._checkpoints = Checkpoints(plan.folder, self._take_checkpoint)
-        self._give_run()
+        self._keeping.begin()
+        self._giving.run(experiment, self.progress)
 
-    def _restore(self, content: Content, experiment: Experiment) -> None:
-        planned = schedule_lengths(experiment.scheduler)
-        restore_model(content, experiment)
-        restore_randomness(content, experiment, self.plan.device)
-        earlier_epochs = content.get("knobs", {}).get("epochs")
-        if earlier_epochs == self.plan.epochs:
-            return
-        for name, length in schedule_lengths(experiment.scheduler).items():
-            if length != planned.get(name, length):
-                self._warn(
-                    f"the scheduler goes on with {name} {length}, as planned for {earlier_epochs} epochs,"
-                    f" not {planned[name]} as {self.plan.epochs} epochs would have it"
-                )
+    def _tell_changes(self) -> None:
+        """Note in log and record what a resumed run goes on with that is another than before."""
+        plan = self.plan
+        for name, (before, now) in (plan.changed_knobs | plan.changed_settings).items():
+            self._log.say(f"{name} is {now!r} from here on, it was {before!r}")
+            self._report.note_change(name, repr(before), repr(now))
+        if plan.changed_knobs:
+            self._log.say("the optimizer goes on with its own state, the learning rate in it included")
 
     def _train(self) -> None:
-        assert self._experiment is not None
+        assert self._telling.experiment is not None
         assert self._events is not None
-        recorder = Recorder(self._events, self.plan.device, self._experiment.model.named_parameters())
-        self._loop = Loop(
-            self._experiment, self.plan.device, recorder, self.control, self, self.progress, self.plan.epochs
+        plan, model = self.plan, self._telling.experiment.model
+        layers = LayerWatch(model, plan.device) if plan.settings.watch_layers else None
+        recorder = Recorder(self._events, plan.device, model.named_parameters(), layers)
+        views = Views(plan.folder, self._telling.experiment, plan.device, self._log.say)
+        self._telling.loop = Loop(
+            self._telling.experiment,
+            plan.device,
+            recorder,
+            self.control,
+            self._telling,
+            self.progress,
+            plan.epochs,
+            plan.settings,
+            views,
         )
-        self._began_s = self._epoch_began_s = perf_counter()
+        self._keeping.update = self._telling.loop.update
+        self._telling.began_s = self._telling.epoch_began_s = perf_counter()
         try:
-            self._loop.run()
+            self._telling.loop.run()
         finally:
-            self._count_time()
+            self._telling.count_time()
             # The first error is the one to tell of. After one of the device the first two may fail as well,
             # and what has arrived is to be written all the same.
             with suppress(RuntimeError):
@@ -227,108 +224,48 @@ class Worker:
                 recorder.flush(wait=True)
             with suppress(LogWriteError):
                 self._events.flush()
-        if recorder.first_not_finite is not None:
+        course = self._telling.loop.course
+        if recorder.first_not_finite is not None and not (course is not None and course.may_explode):
             raise NotFiniteLoss(*recorder.first_not_finite)
-
-    # -- what the loop tells (LoopEvents) -----------------------------------------------------------
-
-    def paused(self, phase: RunPhase = "") -> None:
-        """Keep the state where it is whole, show the objects, and say so."""
-        self._count_time()
-        assert self._checkpoints is not None
-        inside = phase in INSIDE
-        if not inside and (self.status != "paused" or self._checkpoints.cost_s <= Checkpoints.SMALL_S):
-            self._checkpoints.save()
-        if self.status != "paused":
-            after = f"after the {phase} of step {self.progress.step + 1}"
-            self._log.say(f"paused {after if inside else f'at step {self.progress.step}'}")
-        self._give_all()
-        self._set_status("paused", phase)
-
-    def resumed(self) -> None:
-        """Go on, and let go of the batch."""
-        self._began_s = perf_counter()
-        self._handle.drop_batch()
-        self._handover.take_back(*OF_A_BATCH)
-        if self.status != "running":
-            self._log.say("resumed")
-            self._set_status("running")
-
-    def meddled(self, words: str) -> None:
-        """Write to the log and to the record what the user has made of a step."""
-        self._log.say(f"step {self.progress.step + 1}: {words}")
-        self._note_warning(f"of some step: {words}")
-
-    def epoch_ended(self, train: dict[str, float], val: dict[str, float] | None) -> None:
-        """Write the log's line, the record and the checkpoints of an epoch."""
-        assert self._checkpoints is not None
-        self._count_time(goes_on=True)
-        now_s = perf_counter()
-        self._log.say(
-            epoch_line(self.progress.epoch, self.plan.epochs, train, val, now_s - self._epoch_began_s)
-        )
-        self._epoch_began_s = now_s
-        if self.progress.epoch == 1:
-            self._warn_of_broadcasting()
-        is_best = val is not None and self._is_best(val)
-        if is_best:
-            self._checkpoints.keep_best()
-        self._checkpoints.save_if_cheap()
-        self._note_progress()
-        self.plan.record.write_if_due()
-
-    def tested(self, test: dict[str, float]) -> None:
-        """Write the log's line of the test set."""
-        self._log.say("  ".join(["test", *(f"{name} {value:.4g}" for name, value in test.items())]))
-
-    def previewed(self, text: str) -> None:
-        """Write a preview to the log."""
-        self._log.say(text)
-
-    def checkpoint_is_due(self, now_s: float) -> bool:
-        """Return whether the last checkpoint is old."""
-        assert self._checkpoints is not None
-        return now_s >= self._checkpoints.due_at_s
-
-    def checkpoint(self) -> None:
-        """Keep the state inside a long epoch."""
-        assert self._checkpoints is not None
-        self._count_time(goes_on=True)
-        self._checkpoints.save()
-        self._note_progress()
-        self.plan.record.write_if_due()
 
     # -- ends ---------------------------------------------------------------------------------------
 
     def _end(self, status: RunStatus) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.save()
-            self._log.say(f"{status} after {self.progress.epoch} epochs, {self.progress.step} steps")
-        self._give_all()
-        self._set_status(status)
+        now = status == "stopped" and self.control.stop_now_asked
+        if self._keeping.checkpoints is not None:
+            if now:
+                self._keeping.checkpoints.write_best()
+            else:
+                self._keeping.checkpoints.save()
+            how = "stopped at once" if now else status
+            self._log.say(f"{how} after {self.progress.epoch} epochs, {self.progress.step} steps")
+        self._telling.give_all()
+        self._standing.change(status)
 
     def _fail(self, error: BaseException) -> None:
         """Record why the run failed; nothing in here may raise."""
-        self.error = as_run_error(error, self.plan.source.info.path, self.progress, self._loop)
-        place = f" ({self.error.where})" if self.error.where else ""
-        self._log.say(f"failed: {self.error.message}{place}")
-        if self.error.traceback:
-            self._log.say(self.error.traceback.rstrip())
+        self._standing.error = as_run_error(
+            error, self.plan.source.info.path, self.progress, self._telling.loop
+        )
+        place = f" ({self._standing.error.where})" if self._standing.error.where else ""
+        self._log.say(f"failed: {self._standing.error.message}{place}")
+        if self._standing.error.traceback:
+            self._log.say(self._standing.error.traceback.rstrip())
         with suppress(CheckpointError, RuntimeError):
-            if self._checkpoints is not None:
-                self._checkpoints.write_best()
-        self._give_all()
+            if self._keeping.checkpoints is not None:
+                self._keeping.checkpoints.write_best()
+        self._telling.give_all()
         try:
-            self._set_status("failed")
+            self._standing.change("failed")
         except OSError as failure:
-            self.status = "failed"
+            self._standing.status = "failed"
             self._log.say(str(failure))
 
     def _close(self) -> None:
         # The worker stays to be asked for its state; the run's tensors are the namespace's alone from here on.
-        self._loop = self._experiment = self._checkpoints = None
-        self._handle = RunHandle(self.plan.folder, {})
-        self.plan.resume = None
+        self._telling.loop = self._telling.experiment = None
+        self._keeping.close()
+        self._giving.close()
         self.progress.epoch_start = self.progress.evaluation_start = None
         try:
             if self._events is not None:
@@ -338,112 +275,4 @@ class Worker:
                 self._log.close()
         finally:
             self._ended.set()
-            self._tell()
-
-    # -- helpers ------------------------------------------------------------------------------------
-
-    def _take_checkpoint(self) -> Content:
-        assert self._experiment is not None
-        bad = first_not_finite(list(self._experiment.model.named_parameters()))
-        if bad is not None:
-            raise NotFiniteParameters(f"parameter {bad} is NaN or infinite at step {self.progress.step}")
-        plan = self.plan
-        return take_checkpoint(self._experiment, self.progress, plan.device, plan.source.knobs, plan.seed)
-
-    def _is_best(self, val: dict[str, float]) -> bool:
-        name, value, higher = best_of(val)
-        if value != value:
-            return False
-        if self.progress.best is None:
-            self._log.say(f"best.pt keeps the epoch with the {'highest' if higher else 'lowest'} val {name}")
-        elif not (value > self.progress.best if higher else value < self.progress.best):
-            return False
-        self.progress.best = value
-        return True
-
-    def _warn_of_broadcasting(self) -> None:
-        warning = broadcast_warning(self._loop)
-        if warning:
-            self._warn(warning)
-
-    def _warn(self, warning: str) -> None:
-        info = self.plan.record.info
-        if warning not in info.warnings:
-            self._log.say(f"warning: {warning}")
-            self._note_warning(warning)
-
-    def _note_warning(self, warning: str) -> None:
-        info = self.plan.record.info
-        if warning not in info.warnings:
-            self.plan.record.update(warnings=(*info.warnings, warning))
-
-    def _give_run(self) -> None:
-        handle, experiment = self._handle, self._experiment
-        assert experiment is not None
-        handle.model, handle.optimizer, handle.scheduler = (
-            experiment.model,
-            experiment.optimizer,
-            experiment.scheduler,
-        )
-        handle.loaders, handle.progress = experiment.loaders, self.progress
-        self._note_skipped(self._handover.give({"run": handle}))
-
-    def _give_all(self) -> None:
-        """Give the namespace the objects of the last batch."""
-        if self._experiment is None:
-            return
-        handle, loop = self._handle, self._loop
-        names: dict[str, object] = {"run": handle, "model": self._experiment.model}
-        names["optimizer"] = self._experiment.optimizer
-        if loop is not None and loop.batch is not None:
-            handle.loss, handle.output, handle.batch = loop.loss, loop.output, loop.batch
-            names.update(output=loop.output, batch=loop.batch)
-            if loop.loss is not None:
-                names["loss"] = loop.loss
-            else:
-                self._handover.take_back("loss")  # the batch before's
-        self._handover.let_go()
-        self._note_skipped(self._handover.give(names))
-
-    def _note_skipped(self, skipped: list[str]) -> None:
-        new = [name for name in skipped if name not in self._told_skipped]
-        self._told_skipped.update(new)
-        if new:
-            self._log.say(f"left alone, since they are yours: {', '.join(new)} (run.{new[0]} is the run's)")
-
-    def _count_time(self, *, goes_on: bool = False) -> None:
-        now_s = perf_counter()
-        if self._began_s is not None:
-            self.progress.train_s += now_s - self._began_s
-        self._began_s = now_s if goes_on else None
-
-    def _note_progress(self) -> None:
-        progress = self.progress
-        self.plan.record.update(epoch=progress.epoch, step=progress.step, train_s=round(progress.train_s, 3))
-
-    def _set_status(self, status: RunStatus, phase: RunPhase = "") -> None:
-        """Change the status, in the record first."""
-        self._note_progress()
-        ended = status not in ("running", "paused")
-        self.plan.record.update(status=status, error=self.error, ended_at=utc_now() if ended else None)
-        self._handle.status, self._handle.phase = status, phase
-        self.plan.record.write()
-        self.status, self._phase = status, phase
-        if not ended:
-            self._tell()
-
-    def _tell(self) -> None:
-        try:
-            self._on_change(self.state())
-        except Exception:  # noqa: BLE001 - the listener's trouble must not end the run
-            traceback.print_exc()
-
-
-def epoch_line(
-    epoch: int, epochs: int, train: dict[str, float], val: dict[str, float] | None, elapsed_s: float
-) -> str:
-    """Return the log's line of an epoch."""
-    parts = [f"epoch {epoch}/{epochs}"]
-    parts += [f"train {name} {value:.4g}" for name, value in train.items()]
-    parts += [f"val {name} {value:.4g}" for name, value in (val or {}).items()]
-    return "  ".join(parts) + f"  ({elapsed_s:.1f} s)"
+            self._standing.tell()

@@ -75,12 +75,12 @@ class Chooser(Vertical):
         self._take_key = take_key
         self._question = Question("", "")
         self._shown: Sequence[Choice] = ()
-        self._refused = ""
+        self._refused: str | None = None  # what was refused last; None: nothing
 
     def compose(self) -> ComposeResult:
         """Lay out the label, the line, what is wrong with it, the choices, and what is known of one."""
         yield Static("", id="chooser-label", markup=False)
-        yield _Line(self._take_key)
+        yield Line(self._take_key)
         yield Static("", id="chooser-problem", markup=False)
         yield _Choices(id="chooser-list")
         yield _Choices(id="chooser-details")
@@ -120,7 +120,7 @@ class Chooser(Vertical):
 
     def refuse(self, message: str) -> None:
         """Say what is wrong with what was typed, which stays."""
-        self._refused = self.line.value if message else ""
+        self._refused = self.line.value if message else None
         self._say(message)
 
     def _say(self, message: str) -> None:
@@ -137,8 +137,9 @@ class Chooser(Vertical):
     @property
     def answer(self) -> Submitted:
         """What enter gives now."""
-        chosen = self.choices.current_key if self._shown else ""
-        return self.Submitted(self._question.wish, self.line.value.strip(), chosen)
+        chosen, text = self.choices.current_key if self._shown else "", self.line.value.strip()
+        exact = next((one.key for one in self._shown if text and text in (one.key, one.title)), chosen)
+        return self.Submitted(self._question.wish, text, exact)
 
     def take(self, event: Key) -> bool:
         """Do what a key asks that was on its way when the line opened; return whether it was for the line."""
@@ -168,7 +169,7 @@ class Chooser(Vertical):
             self.line.value,
             self._question,
         )
-        if self.line.value != self._refused or not self._refused:
+        if self.line.value != self._refused:
             self._say(question.problem(chosen, text) if text else "")
         details = self.query_one("#chooser-details", BlockList)
         lines = question.details(chosen, text, max(self.size.width - 2, 20))
@@ -221,7 +222,7 @@ class Chooser(Vertical):
         self.close()
 
 
-class _Line(Input):
+class Line(Input):
     """The line; keys that came for it in one go with enter are for what is there after it."""
 
     def __init__(self, take_key: TakeKey | None) -> None:

@@ -123,7 +123,7 @@ def place(offer: Offer, part: str) -> Placement:
         parameters: Sequence[Parameter] = offer.entry.parameters
         if not typed.as_call and (first := _FIRST_MEANT.get(offer.layer)):
             parameters = sorted(parameters, key=lambda one: one.name != first)
-        given |= _read_arguments(parameters, arguments, every=typed.as_call)
+        given |= _read_either(parameters, arguments, offer.entry.parameters, every=typed.as_call)
     except ValueError as error:
         return Placement(block, problem=str(error))
     missing = tuple(
@@ -132,6 +132,25 @@ def place(offer: Offer, part: str) -> Placement:
     order = [one.name for one in offer.entry.parameters]
     named = sorted(given.items(), key=lambda pair: order.index(pair[0]))
     return Placement(replace(block, arguments=tuple(Argument(*pair) for pair in named if pair[1])), missing)
+
+
+def _read_either(
+    parameters: Sequence[Parameter], texts: Sequence[str], whole: Sequence[Parameter], *, every: bool
+) -> dict[str, str]:
+    """Return the value of each parameter; where they do not fit without those that fill themselves, with them.
+
+    ``linear 784 128`` is meant as it would be called.
+    """
+    try:
+        return _read_arguments(parameters, texts, every=every)
+    except ValueError:
+        if every:
+            raise
+        try:
+            return _read_arguments(whole, texts, every=True)
+        except ValueError:
+            pass
+        raise
 
 
 def _after_name(offer: Offer, typed: Typed) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tui.protocol.building import Block, BlockFacts, Totals
 from tui.widgets import words
@@ -13,6 +14,8 @@ from tui.widgets.foreign import one_line
 from tui.widgets.live_lines import LiveLines, Span
 
 _DOT: Piece = (" · ", "dim")
+NARROW: Final = 100
+"""Cells below which what stands elsewhere on the screen is left out."""
 
 
 def block_pieces(block: Block | None, facts: BlockFacts | None) -> list[Piece]:
@@ -53,23 +56,24 @@ def totals_pieces(totals: Totals | None, output: str, batch: int, optimizer: str
     if totals is None:
         return []
     everything = totals.trainable + totals.frozen
-    counts = f"{everything:,} parameters"
+    narrow = width < NARROW
+    counts = f"{everything:,} {'params' if narrow else 'parameters'}"
     if totals.frozen:
         counts += f" ({totals.frozen:,} frozen)"
     if totals.buffers:
         counts += f" + {totals.buffers:,} in buffers"
     parts: list[list[Piece]] = [[("total ", "dim"), (counts, "strong")]]
-    if output:
-        parts.append([("→ ", "dim"), (one_line(output, max(width // 3, 10)), "shape")])
     if totals.macs is not None:
         parts.append([(f"{words.count(totals.macs)} MACs", "")])
     if totals.training_bytes:
-        parts.append(_memory(totals, batch, optimizer))
+        parts.append(_memory(totals, "" if narrow else f" (batch {batch}, {optimizer})"))
+    if output:
+        parts.append([("→ ", "dim"), (one_line(output, max(width // 3, 10)), "shape")])
     return _joined(parts)
 
 
-def _memory(totals: Totals, batch: int, optimizer: str) -> list[Piece]:
-    needed = f"{words.size(totals.training_bytes)} to train (batch {batch}, {optimizer})"
+def _memory(totals: Totals, with_what: str) -> list[Piece]:
+    needed = f"{words.size(totals.training_bytes)} to train{with_what}"
     if totals.device_bytes is None:
         return [(needed, "")]
     too_much = totals.training_bytes > totals.device_bytes

@@ -73,6 +73,9 @@ class Palette:
         )
 
     def _placed(self, part: str, chosen: str) -> tuple[Offer, Placement]:
+        typed = read_part(part)
+        if typed.arguments and not typed.words:
+            raise ValueError(f"{part.strip()[:40]}: the name of a layer comes first, as in conv 32 3")
         found = self.offers(part)
         offer = next((one for one in found if one.key == chosen), found[0] if found else None)
         if offer is None:

@@ -52,10 +52,11 @@ class Question:
 
 
 def among(choices: Sequence[Choice]) -> Callable[[str], Sequence[Choice]]:
-    """Return a function that gives those of some choices that contain what is typed."""
+    """Return a function that gives those of some choices that contain what is typed, the titles that begin so first."""
 
     def fitting(text: str) -> Sequence[Choice]:
         wanted = text.strip().lower()
-        return [one for one in choices if wanted in f"{one.title} {one.words} {one.group}".lower()]
+        found = [one for one in choices if wanted in f"{one.title} {one.words} {one.group}".lower()]
+        return sorted(found, key=lambda one: not one.title.lower().startswith(wanted)) if wanted else found
 
     return fitting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 
@@ -13,16 +14,16 @@ from tui.widgets.drawn.text import Pen, sentence
 from tui.widgets.foreign import one_line
 from tui.widgets.gradients.item_lines import Block
 
+_TIME = 17
+"""Cells of a time with its share."""
 _SIGNS = {"match": ("✓", "good"), "missing": ("−", "warn"), "unexpected": ("+", "warn")}
 
 
 def model_blocks(read: ModelRead, width: int) -> list[Block]:
     """Return a line for each module, and under the one that failed why."""
     rows = read.rows
-    name = min(max((2 * row.depth + cell_len(_last(row.path)) + 2 for row in rows), default=10), 28) + 1
-    kind = min(max((cell_len(row.class_name) for row in rows), default=10), 22)
-    shapes = min(max((len(_shapes(row)) for row in rows), default=0), 44)
-    blocks = [_model_block(row, read.total_ms, (name, kind, shapes), width) for row in rows]
+    columns = _columns(read, width)
+    blocks = [_model_block(row, read.total_ms, columns, width) for row in rows]
     if read.omitted:
         blocks.append(Block((Pen().write(f"  {read.omitted:,} more modules are not shown", "dim").line(),)))
     return blocks
@@ -48,20 +49,45 @@ def _last(path: str) -> str:
     return path[path.rfind("[") :] if path.endswith("]") else path.rpartition(".")[2]
 
 
-def _shapes(row: ModelRow) -> str:
+@dataclass(frozen=True)
+class _Columns:
+    """How wide the columns of a model's rows are."""
+
+    name: int
+    kind: int
+    shapes: int
+    whole: bool = True
+    """Whether the shapes that come in stand before those that go out."""
+
+
+def _columns(read: ModelRead, width: int) -> _Columns:
+    """Return the columns that leave room for the parameters and times."""
+    rows = read.rows
+    name = min(max((2 * row.depth + cell_len(_last(row.path)) + 2 for row in rows), default=10), 28) + 1
+    kind = min(max((cell_len(row.class_name) for row in rows), default=10), 22)
+    rest = 10 + (_TIME if read.total_ms is not None else 0)  # the parameters, with the gaps between
+    for whole in (True, False):
+        shapes = min(max((len(_shapes(row, whole)) for row in rows), default=0), 44)
+        if name + kind + shapes + rest + 4 <= width:
+            return _Columns(name, kind, shapes, whole)
+    short = max(10, min(kind, width - name - shapes - rest - 4))
+    return _Columns(name, short, max(min(shapes, width - name - short - rest - 4), 0), whole=False)
+
+
+def _shapes(row: ModelRow, whole: bool) -> str:
     if not row.input_shapes and not row.output_shapes:
         return ""
-    return f"{row.input_shapes} → {row.output_shapes or '?'}"
+    return f"{row.input_shapes} → {row.output_shapes or '?'}" if whole else row.output_shapes or "?"
 
 
-def _model_block(row: ModelRow, total_ms: float | None, wide: tuple[int, int, int], width: int) -> Block:
-    name, kind, shapes = wide
+def _model_block(row: ModelRow, total_ms: float | None, columns: _Columns, width: int) -> Block:
+    name, kind, shapes = columns.name, columns.kind, columns.shapes
     failed = bool(row.error)
     indented = "  " * row.depth + ("✗ " if failed else "") + _last(row.path)
     pen = Pen().write(" ").write(one_line(indented, name - 1), "error" if failed else "strong")
     pen.pad(name + 1).write(one_line(row.class_name, kind), "code").pad(name + kind + 2)
     if shapes:
-        pen.write(one_line(_shapes(row), shapes), "shape").pad(name + kind + shapes + 3)
+        pen.write(one_line(_shapes(row, columns.whole), shapes), "shape").pad(name + kind + shapes + 3)
     number = row.trainable + row.frozen
     count = words.count(number) if number else "·"
     pen.write(f"{count:>7}", "" if number else "dim")
@@ -105,6 +131,10 @@ def key_blocks(compared: CheckpointCompared, width: int) -> list[Block]:
             text = f"not in the model; the file has {row.theirs}" if row.theirs else "not in the model"
         else:
             text = f"model {row.ours} · file {row.theirs}"
-        pen.write(one_line(text, max(width - pen.cells, 1)), "dim" if row.status == "match" else style)
-        blocks.append(Block((pen.line(),), row.key))
+        if row.status == "match" or cell_len(text) <= width - pen.cells:
+            pen.write(one_line(text, max(width - pen.cells, 1)), "dim" if row.status == "match" else style)
+            blocks.append(Block((pen.line(),), row.key))
+        else:  # on lines of its own: it is why the file is looked at
+            more = sentence(text, max(width - 6, 20), style, lead=("      ", ""), indent=6)
+            blocks.append(Block((pen.line(), *more), row.key))
     return blocks

@@ -78,6 +78,22 @@ def save(path: Path, kept: Kept) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def read(path: Path) -> Kept:
+    """Read a file that a design was kept in; raises StoreRefused where it holds none, or cannot be read."""
+    try:
+        return _read(path)
+    except OSError as error:
+        raise StoreRefused(f"{path}: {error.strerror or error}") from None
+    except (StoreRefused, UnicodeDecodeError) as error:
+        raise StoreRefused(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> Kept:
+    if path.stat().st_size > MOST_BYTES:
+        raise StoreRefused("it is too large for a design")
+    return from_text(path.read_text(encoding="utf-8"))
+
+
 def load(path: Path) -> Kept | None:
     """Read what was kept; None where there is nothing.
 
@@ -85,9 +101,7 @@ def load(path: Path) -> Kept | None:
         StoreRefused: it cannot be read; the file is put aside, so that it is not written over.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise StoreRefused("it is too large for a design")
-        return from_text(path.read_text(encoding="utf-8"))
+        return _read(path)
     except FileNotFoundError:
         return None
     except OSError as error:

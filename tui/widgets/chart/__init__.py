@@ -6,7 +6,7 @@ strokes, ``plot`` (the only user of plotext) strokes into braille, ``legend`` wr
 neither plotext nor numpy: the first drawing does.
 """
 
-from tui.widgets.chart.model import ChartData, Curve, Mark, Role, View
+from tui.widgets.chart.model import ChartData, Curve, Mark, Note, Role, Run, View, XUnit
 from tui.widgets.chart.widget import Chart
 
-__all__ = ["Chart", "ChartData", "Curve", "Mark", "Role", "View"]
+__all__ = ["Chart", "ChartData", "Curve", "Mark", "Note", "Role", "Run", "View", "XUnit"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +31,8 @@ class Oddities:
     neg_inf: dict[int, int] = field(default_factory=dict)
     non_positive: dict[int, int] = field(default_factory=dict)
     """Only on a log axis."""
+    before: int = 0
+    """Points at x of zero or less, which a log x axis has no place for."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,52 @@ def columns_of(points: Points, axis: Axis, width: int) -> Columns:
     return points.envelope(edges)
 
 
-def extent(columns: list[Columns], *, log: bool) -> tuple[float, float] | None:
-    """Return the smallest and largest value that the axis has to hold; None where there is none."""
-    lows = np.concatenate([each.low_positive if log else each.low for each in columns] or [np.empty(0)])
-    highs = np.concatenate([each.high for each in columns] or [np.empty(0)])
+Borders = tuple[float | None, float | None]
+"""The values at which a line comes into the picture from the left and leaves it to the right; None: it does not."""
+
+
+def borders(points: Points, columns: Columns, across: Axis, *, log: bool) -> Borders:
+    """Return where the line crosses the ends of the x axis, drawn straight from points that are out of sight."""
+    beside = [_place(found, across, log=log) for found in points.beside(across.low, across.high)]
+    used = np.flatnonzero(~np.isnan(columns.low_positive if log else columns.low))
+    inner: list[tuple[float, float] | None] = [None, None]
+    if len(used):
+        ends = (columns.first[used[0]], columns.last[used[-1]])
+        inner = [
+            ((index + 0.5) / len(columns.low), math.log(value) if log else value)
+            if math.isfinite(value) and (value > 0 or not log) else None
+            for index, value in zip(used[[0, -1]].tolist(), map(float, ends), strict=True)
+        ]  # fmt: skip
+    elif None not in beside:
+        inner = beside[::-1]
+    return _crossing(beside[0], inner[0], 0.0, log=log), _crossing(beside[1], inner[1], 1.0, log=log)
+
+
+def _place(point: tuple[float, float] | None, across: Axis, *, log: bool) -> tuple[float, float] | None:
+    """Return where a point is drawn: fraction of the x axis, and the value or its logarithm."""
+    if point is None:
+        return None
+    fraction, value = across.fraction(point[0]), point[1]
+    if not math.isfinite(fraction) or not math.isfinite(value) or (log and value <= 0):
+        return None
+    return fraction, math.log(value) if log else value
+
+
+def _crossing(
+    outside: tuple[float, float] | None, inside: tuple[float, float] | None, fraction: float, *, log: bool
+) -> float | None:
+    if outside is None or inside is None or outside[0] == inside[0]:
+        return None
+    part = (fraction - outside[0]) / (inside[0] - outside[0])
+    value = outside[1] * (1 - part) + inside[1] * part
+    return math.exp(value) if log else value
+
+
+def extent(columns: list[Columns], *, log: bool, also: Sequence[float] = ()) -> tuple[float, float] | None:
+    """Return the smallest and largest value that the axis has to hold, ``also`` among them; None without any."""
+    more = np.array(also, dtype=np.float64)
+    lows = np.concatenate([*(each.low_positive if log else each.low for each in columns), more])
+    highs = np.concatenate([*(each.high for each in columns), more])
     shown = ~np.isnan(lows) & ~np.isnan(highs)
     if not shown.any():
         return None
@@ -91,27 +137,69 @@ def dot_rows(values: NDArray[np.float64], axis: Axis, height: int) -> Integers:
     return rows
 
 
-def trace(columns: Columns, axis: Axis, height: int, *, ink: int, band_ink: int, glyphs: bool) -> Trace:
-    """Return the strokes of one curve. ``glyphs``: whether it is also told by glyphs along it."""
+def trace(
+    columns: Columns,
+    axis: Axis,
+    height: int,
+    *,
+    ink: int,
+    band_ink: int,
+    glyphs: bool,
+    smooth: Columns | None = None,
+    crossed: Borders = (None, None),
+) -> Trace:
+    """Return the strokes of one curve. ``glyphs``: whether it is also told by glyphs along it.
+
+    ``smooth``: its points smoothed, which are the line then, over the points themselves as a band. ``crossed``: where
+    the line comes in and leaves.
+    """
     low, high = (columns.low_positive if axis.log else columns.low), columns.high
     used = np.flatnonzero(~np.isnan(low) & (high >= low))
+    ends_at = [
+        None if value is None else int(dot_rows(np.array([value]), axis, height)[0]) for value in crossed
+    ]
     if not len(used):
-        return Trace(None, None, [], [])
+        none = np.empty(0, dtype=np.int64)
+        line = _crossed((none, none, np.empty(0, dtype=bool)), ends_at, len(low))
+        return Trace(None, _stroke(ink, *line) if len(line[0]) > 1 else None, [], [])
     starts = _starts(columns, used)
     bottom, top = dot_rows(low[used], axis, height), dot_rows(high[used], axis, height)
     zigzag = _zigzag(used, bottom, top, columns.last[used] >= columns.first[used], starts)
-    mean = columns.mean[used]
-    middle = dot_rows(np.where(mean >= low[used], mean, low[used]), axis, height)
-    if np.median(columns.finite[used]) >= DENSE and len(used) > 1:
-        nothing = np.ones(len(used), dtype=bool)
-        band = _stroke(band_ink, *zigzag)
-        line = _stroke(ink, *_zigzag(used, middle, middle, nothing, starts))
-    else:
-        band, line = None, _stroke(ink, *zigzag)
+    mean = (columns if smooth is None else smooth).mean[used]
+    if smooth is None:
+        mean = np.where(mean >= low[used], mean, low[used])
+    else:  # a smoothed value may lie anywhere between those of other columns
+        mean = np.where(np.isnan(mean) | (mean <= 0 if axis.log else False), low[used], mean)
+    middle = dot_rows(mean, axis, height)
+    dense = len(used) > 1 and np.median(columns.finite[used]) >= DENSE
     ends = np.append(starts[1:], True)
     alone = starts & ends & (top - bottom < 2)
+    alone[0] &= ends_at[0] is None
+    alone[-1] &= ends_at[1] is None
     lone = list(zip(used[alone].tolist(), middle[alone].tolist(), strict=True))
-    return Trace(band, line, lone, _stations(used, middle) if glyphs else [])
+    stations = _stations(used, middle) if glyphs else []
+    if not dense and smooth is None:
+        return Trace(None, _stroke(ink, *_crossed(zigzag, ends_at, len(low))), lone, stations)
+    nothing = np.ones(len(used), dtype=bool)
+    line = _crossed(_zigzag(used, middle, middle, nothing, starts), ends_at, len(low))
+    return Trace(_stroke(band_ink, *zigzag), _stroke(ink, *line), lone, stations)
+
+
+Dots = tuple[Integers, Integers, NDArray[np.bool_]]
+"""Columns, rows, and whether a new piece starts."""
+
+
+def _crossed(dots: Dots, ends_at: Sequence[int | None], width: int) -> Dots:
+    """Return the dots with those at both ends of the canvas where the line goes on out of sight."""
+    columns, rows, fresh = dots
+    left, right = ends_at
+    if left is not None and not (len(columns) and columns[0] == 0):
+        columns, rows = np.append(0, columns), np.append(left, rows)
+        fresh = np.append([True], np.append(np.zeros(len(fresh[:1]), dtype=bool), fresh[1:]))
+    if right is not None and not (len(columns) and columns[-1] == width - 1):
+        columns, rows = np.append(columns, width - 1), np.append(rows, right)
+        fresh = np.append(fresh, len(fresh) == 0)
+    return columns.astype(np.int64), rows.astype(np.int64), fresh.astype(bool)
 
 
 def _starts(columns: Columns, used: Integers) -> NDArray[np.bool_]:
@@ -123,8 +211,8 @@ def _starts(columns: Columns, used: Integers) -> NDArray[np.bool_]:
 
 def _zigzag(
     used: Integers, bottom: Integers, top: Integers, rising: NDArray[np.bool_], starts: NDArray[np.bool_]
-) -> tuple[Integers, Integers, NDArray[np.bool_]]:
-    """Return dots (columns, rows, whether a new piece starts): both ends of each column, once where equal."""
+) -> Dots:
+    """Return dots: both ends of each column, once where equal."""
     rows = np.empty((len(used), 2), dtype=np.int64)
     rows[:, 0] = np.where(rising, bottom, top)
     rows[:, 1] = np.where(rising, top, bottom)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Role = Literal["train", "val", "test", "other"]
 """What a curve is of; decides its colour and its mark."""
+XUnit = Literal["step", "epoch", "time"]
+"""What x counts: optimizer steps · epochs · seconds since the first point."""
 
 
 class Columns(Protocol):
@@ -72,6 +74,24 @@ class Points(Protocol):
         """Summarize the points between each two of ``edges``, shape (C+1,)."""
         ...
 
+    def at(self, x: float) -> Sample | None:
+        """Return the newest point at ``x`` or before; None where there is none."""
+        ...
+
+    def up_to(self, x: float) -> int:
+        """Return how many points are at ``x`` or before."""
+        ...
+
+    def first_after(self, x: float) -> float | None:
+        """Return where the first point after ``x`` lies; None where there is none."""
+        ...
+
+    def beside(
+        self, low: float, high: float
+    ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+        """Return x and value of the newest point before ``low`` and of the first after ``high``, where there are."""
+        ...
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -84,6 +104,26 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that happened to a run, marked on the x axis."""
+
+    x: float
+    text: str
+    """What is read out with the cursor on it, e.g. ``lr 0.001 → 0.0005``. Foreign text."""
+    glyph: str = "▴"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the curves of one run are told from those of the others."""
+
+    colour: int
+    """Of the ``OTHERS`` there are: chosen by the run's name, so that a run keeps its colour."""
+    glyph: str
+    """One character."""
+
+
+@dataclass(frozen=True)
 class Curve:
     """One line of a chart."""
 
@@ -93,6 +133,10 @@ class Curve:
     role: Role = "other"
     mark: Mark | None = None
     """None: no place is marked."""
+    smooth: Points | None = None
+    """Its points smoothed: drawn as the line, over the points themselves as a dim band. None: it is not smoothed."""
+    run: Run | None = None
+    """Whose curve it is where several runs share a chart: its colour is the run's. None: there is one."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +149,16 @@ class View:
     """None: from the data, growing in steps. The total number of steps, where known, keeps the axis still."""
     log_x: bool = False
     log_y: bool = False
+    x_unit: XUnit = "step"
+    window: tuple[float, float] | None = None
+    """Exactly this part of the x axis; None: all of it."""
+    cursor: float | None = None
+    """Where the values are read; None: the newest are shown."""
+
+    def scale(self) -> tuple[object, ...]:
+        """Return what tells pictures whose axes have nothing to do with each other."""
+        span = None if self.window is None else self.window[1] - self.window[0]
+        return self.x_min, self.x_max, self.log_x, self.log_y, self.x_unit, span
 
 
 @dataclass(frozen=True)
@@ -118,9 +172,14 @@ class ChartData:
     view: View = field(default=View())
     empty: str = "no points yet"
     """Shown while no curve has a point."""
+    smoothing: str = ""
+    """How its curves are smoothed, e.g. ``EMA 0.97``; empty: they are not."""
+    notes: tuple[Note, ...] = ()
 
     def key(self) -> tuple[object, ...]:
         """Return what tells this data, with the points as they are now, from other data."""
         points = tuple((id(curve.points), curve.points.version) for curve in self.curves)
-        labels = tuple((curve.label, curve.role, curve.mark) for curve in self.curves)
-        return self.title, self.view, self.empty, points, labels
+        looks = tuple(
+            (curve.label, curve.role, curve.mark, curve.run, id(curve.smooth)) for curve in self.curves
+        )
+        return self.title, self.view, self.empty, self.smoothing, self.notes, points, looks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 from tui.widgets.cells import Line, Row, cut, to_cells
-from tui.widgets.chart.curves import Oddities, Trace, columns_of, extent, oddities, trace
+from tui.widgets.chart.curves import Borders, Oddities, Trace, borders, columns_of, extent, oddities, trace
 from tui.widgets.chart.layers import Layer, layer
 from tui.widgets.chart.legend import Look, looks_of, title_row
-from tui.widgets.chart.model import ChartData, Columns, Mark, Points
+from tui.widgets.chart.model import ChartData, Columns, Curve, Mark
 from tui.widgets.chart.plot import Canvas
 from tui.widgets.chart.scale import Axis, x_axis, y_axis
 from tui.widgets.chart.ticks import tick_labels
@@ -33,6 +34,10 @@ class Memory:
     """The bands as they were drawn."""
     curves: Layer | None = None
     """The lines as they were drawn."""
+    left: int = 0
+    """The column that the canvas begins in."""
+    columns: int = 0
+    """Cells of canvas across; 0: there is none."""
 
 
 @dataclass(frozen=True)
@@ -47,40 +52,63 @@ class Picture:
 def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture:
     """Draw ``data`` on ``width`` x ``height`` cells."""
     looks = looks_of(data.curves)
-    ranges = [found for curve in data.curves if (found := curve.points.x_range())]
+    across = across_axis(data, memory)
     body = height - 1
-    if not ranges:
+    if across is None:
         return Picture(_empty(data, looks, width, height), Memory())
     view = data.view
-    span = min(low for low, _ in ranges), max(high for _, high in ranges)
-    across = x_axis(span, memory.x, low=view.x_min, high=view.x_max, log=view.log_x)
     axis_rows = 0 if body < 3 or width < 16 else (2 if height >= ROOMY_ROWS else 1)
     rows = body - axis_rows
     if rows < 1:
-        return Picture([title_row(data.title, looks, Oddities(), width)][:height], Memory(across))
+        title = title_row(data.title, looks, Oddities(), width, data.smoothing, view.cursor)
+        return Picture([title][:height], Memory(across))
     # The labels decide how wide the canvas is, and the canvas what they say: lay out with a guess first.
     gutter = memory.gutter if axis_rows else -1
-    points = [curve.points for curve in data.curves]
-    columns, up = _measure(points, across, width - gutter - 1, rows, memory.y, log=view.log_y)
+    measured, up = _measure(data.curves, across, width - gutter - 1, rows, memory.y, log=view.log_y)
     labels = _y_labels(up, rows)
     needed = max([GUTTER_CELLS, *(len(text) for text in labels.values())])
     if axis_rows and (needed > gutter or needed < gutter - 1):
         gutter = needed
-        columns, up = _measure(points, across, width - gutter - 1, rows, up, log=view.log_y)
+        measured, up = _measure(data.curves, across, width - gutter - 1, rows, up, log=view.log_y)
         labels = _y_labels(up, rows)
-    odd = _together([oddities(each, log=up.log) for each in columns])
+    odd = _together([oddities(each.columns, log=up.log) for each in measured])
+    if across.log:
+        odd = replace(odd, before=sum(curve.points.up_to(0.0) for curve in data.curves))
     frame = _Frame(across, up, width - gutter - 1, rows, gutter)
-    lines = [title_row(data.title, looks, odd, width)]
+    lines = [title_row(data.title, looks, odd, width, data.smoothing, view.cursor)]
     traces = [
-        trace(each, up, rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=look.glyph is not None)
-        for ink, (each, look) in enumerate(zip(columns, looks, strict=True), 1)
-    ]
+        trace(
+            each.columns, up, rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=bool(look.glyphs),
+            smooth=each.smooth, crossed=each.crossed,
+        )
+        for ink, (each, look) in enumerate(zip(measured, looks, strict=True), 1)
+    ]  # fmt: skip
     size = frame.columns, frame.rows
     bands = layer([each.band for each in traces if each.band], size, memory.bands)
     curves = layer([each.line for each in traces if each.line], size, memory.curves)
-    lines += _canvas_lines(frame, traces, (bands.canvas, curves.canvas), looks, odd, labels, width)
-    lines += _x_lines(frame, odd, width, axis_rows)
-    return Picture(lines, Memory(across, up, max(gutter, GUTTER_CELLS), bands, curves))
+    cursor = frame.column_of(view.cursor)
+    lines += _canvas_lines(frame, traces, (bands.canvas, curves.canvas), looks, odd, labels, width, cursor)
+    lines += _x_lines(frame, odd, data, width, axis_rows)
+    kept = Memory(across, up, max(gutter, GUTTER_CELLS), bands, curves, gutter + 1, frame.columns)
+    return Picture(lines, kept)
+
+
+def across_axis(data: ChartData, memory: Memory) -> Axis | None:
+    """Return the x axis of a chart; None while no curve has a point."""
+    ranges = [found for curve in data.curves if (found := curve.points.x_range())]
+    if not ranges:
+        return None
+    view = data.view
+    span = min(low for low, _ in ranges), max(high for _, high in ranges)
+    given = view.x_min if view.window is None else view.window[0]
+    floor = 1.0
+    if view.log_x:
+        positive = [x for curve in data.curves if (x := curve.points.first_after(0.0)) is not None]
+        floor = given if given is not None and given > 0 else min(positive, default=1.0)
+    return x_axis(
+        span, memory.x, low=view.x_min, high=view.x_max, log=view.log_x, window=view.window,
+        least=1.0 if view.x_unit == "epoch" else 10.0, floor=floor,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,15 +124,43 @@ class _Frame:
     gutter: int
     """Cells of labels to the left of the y axis; -1: there is no y axis."""
 
+    def column_of(self, x: float | None) -> int | None:
+        """Return the cell of the canvas that ``x`` is in; None where it is not on it."""
+        return None if x is None else column_of(self.x, x, self.columns)
+
+
+def column_of(axis: Axis, x: float, columns: int) -> int | None:
+    """Return the cell of an x axis of so many cells that ``x`` is in; None where it is not on it."""
+    fraction = axis.fraction(x)
+    return min(columns - 1, int(fraction * columns)) if -1e-9 <= fraction <= 1 + 1e-9 else None
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A curve by column."""
+
+    columns: Columns
+    smooth: Columns | None
+    crossed: Borders
+
 
 def _measure(
-    points: list[Points], across: Axis, width: int, rows: int, before: Axis | None, *, log: bool
-) -> tuple[list[Columns], Axis]:
-    columns = [columns_of(each, across, max(1, width)) for each in points]
-    found = extent(columns, log=log)
+    curves: tuple[Curve, ...], across: Axis, width: int, rows: int, before: Axis | None, *, log: bool
+) -> tuple[list[_Measured], Axis]:
+    measured = []
+    for curve in curves:
+        points = columns_of(curve.points, across, max(1, width))
+        smooth = columns_of(curve.smooth, across, max(1, width)) if curve.smooth is not None else None
+        drawn, by = (
+            (curve.points, points) if curve.smooth is None or smooth is None else (curve.smooth, smooth)
+        )
+        measured.append(_Measured(points, smooth, borders(drawn, by, across, log=log)))
+    smooths = [each.smooth for each in measured if each.smooth is not None]
+    also = [value for each in measured for value in each.crossed if value is not None]
+    found = extent([each.columns for each in measured] + smooths, log=log, also=also)
     if found is None:  # nothing positive on a log axis, or nothing finite at all
-        return columns, before or (Axis(0.1, 1.0, True) if log else Axis(0.0, 1.0))
-    return columns, y_axis(*found, rows, before, log=log)
+        return measured, before or (Axis(0.1, 1.0, True) if log else Axis(0.0, 1.0))
+    return measured, y_axis(*found, rows, before, log=log)
 
 
 def _y_labels(axis: Axis, rows: int) -> dict[int, str]:
@@ -130,6 +186,7 @@ def _canvas_lines(
     odd: Oddities,
     labels: dict[int, str],
     width: int,
+    cursor: int | None,
 ) -> list[Line]:
     rows = [Row(width) for _ in range(frame.rows)]
     for index, row in enumerate(rows):
@@ -140,9 +197,9 @@ def _canvas_lines(
             row.put(frame.gutter, ["┤" if index in labels else "│"], "axis")
     for found, look in zip(traces, looks, strict=True):
         for column, dot in found.lone:
-            _put_dot(rows, frame, column, dot, look.glyph or "•", look.style)
-        for column, dot in found.stations:
-            _put_dot(rows, frame, column, dot, look.glyph or "•", look.style)
+            _put_dot(rows, frame, column, dot, look.glyphs[:1] or "•", look.style)
+        for (column, dot), glyph in zip(found.stations, cycle(look.glyphs or "•"), strict=False):
+            _put_dot(rows, frame, column, dot, glyph, look.style)
     for look in looks:
         if look.curve.mark is not None:
             _put_mark(rows, frame, look.curve.mark, look.style)
@@ -150,7 +207,16 @@ def _canvas_lines(
         rows[0].put(frame.gutter + 1 + cell, ["↑"], "bad")
     for cell in odd.neg_inf:
         rows[-1].put(frame.gutter + 1 + cell, ["↓"], "bad")
+    if cursor is not None:
+        _put_cursor(rows, frame.gutter + 1 + cursor)
     return [row.line() for row in rows]
+
+
+def _put_cursor(rows: list[Row], column: int) -> None:
+    """Draw the cursor's line behind lines and marks, before bands."""
+    for row in rows:
+        if row.cells[column] == " " or row.styles[column].endswith("-band"):
+            row.put(column, ["│"], "cursor")
 
 
 def _put_canvas_row(row: Row, frame: _Frame, canvas: Canvas, index: int, looks: list[Look]) -> None:
@@ -167,13 +233,12 @@ def _put_dot(rows: list[Row], frame: _Frame, column: int, dot: int, glyph: str, 
 
 
 def _put_mark(rows: list[Row], frame: _Frame, mark: Mark, style: str) -> None:
-    across, up = frame.x.fraction(mark.x), frame.y.fraction(mark.y)
-    if 0 <= across <= 1 and 0 <= up <= 1:
-        column = min(frame.columns - 1, int(across * frame.columns))
+    column, up = frame.column_of(mark.x), frame.y.fraction(mark.y)
+    if column is not None and 0 <= up <= 1:
         rows[len(rows) - 1 - _row_of(up, frame.rows)].put(frame.gutter + 1 + column, ["★"], style)
 
 
-def _x_lines(frame: _Frame, odd: Oddities, width: int, axis_rows: int) -> list[Line]:
+def _x_lines(frame: _Frame, odd: Oddities, data: ChartData, width: int, axis_rows: int) -> list[Line]:
     """Return the axis and its labels: on two rows, or the labels in the axis where there is only one."""
     if not axis_rows:
         return []
@@ -181,19 +246,23 @@ def _x_lines(frame: _Frame, odd: Oddities, width: int, axis_rows: int) -> list[L
     axis = Row(width)
     axis.put(frame.gutter, ["└"] + ["─"] * frame.columns, "axis")
     names = axis if axis_rows == 1 else Row(width)
-    values = frame.x.ticks(max(2, frame.columns // CELLS_PER_LABEL), whole=frame.x.high - frame.x.low >= 2)
     free = left
-    for value, name in zip(values, tick_labels(values), strict=True):
-        column = left + min(frame.columns - 1, int(frame.x.fraction(value) * frame.columns))
+    for value, name in frame.x.names(max(2, frame.columns // CELLS_PER_LABEL), data.view.x_unit):
+        column = left + (frame.column_of(value) or 0)
         if axis_rows == 2:
             axis.put(column, ["┬"], "axis")
         at = min(max(left, column - len(name) // 2), width - len(name))
         if at >= free:
             names.put(at, list(name), "label")
             free = at + len(name) + 1
-    for cells, glyph in ((odd.non_positive, "▾"), (odd.nan, "×")):
+    for note in data.notes:
+        if (cell := frame.column_of(note.x)) is not None:
+            axis.put(left + cell, [note.glyph], "note")
+    for cells, glyph in ((odd.non_positive, "▾"), (odd.nan, "×"), ({0: 1} if odd.before else {}, "◂")):
         for cell in cells:
             axis.put(left + cell, [glyph], "bad")
+    if (cell := frame.column_of(data.view.cursor)) is not None and axis.styles[left + cell] == "axis":
+        axis.put(left + cell, ["┴"], "cursor")
     return [axis.line()] if axis_rows == 1 else [axis.line(), names.line()]
 
 
@@ -218,4 +287,6 @@ def _empty(data: ChartData, looks: list[Look], width: int, height: int) -> list[
     if rows:
         text = cut(to_cells(data.empty), width)
         rows[(len(rows) - 1) // 2].put((width - len(text)) // 2, text, "dim")
-    return [title_row(data.title, looks, Oddities(), width), *(row.line() for row in rows)][:height]
+    return [title_row(data.title, looks, Oddities(), width, data.smoothing), *(row.line() for row in rows)][
+        :height
+    ]

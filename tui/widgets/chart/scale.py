@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tui.widgets.chart.ticks import log_ceiling, log_floor, log_tick_values, nice_step, tick_values
+from tui.widgets.chart.clock_ticks import clock_labels, clock_tick_values
+from tui.widgets.chart.model import XUnit
+from tui.widgets.chart.ticks import (
+    log_ceiling,
+    log_floor,
+    log_tick_values,
+    nice_step,
+    tick_labels,
+    tick_values,
+)
 
 _X_FACTORS = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 _TINY = 1e-300
@@ -37,6 +46,14 @@ class Axis:
             return self.low * math.exp(math.log(self.high / self.low) * fraction)
         return self.low + (self.high - self.low) * fraction
 
+    def names(self, most: int, unit: XUnit) -> list[tuple[float, str]]:
+        """Return at most ``most`` values of an x axis worth a label, each with what it is called."""
+        if unit != "time":
+            values = self.ticks(most, whole=unit == "step" and self.high - self.low >= 2)
+            return list(zip(values, tick_labels(values), strict=True))
+        values = self.ticks(most) if self.log else clock_tick_values(self.low, self.high, most)
+        return list(zip(values, clock_labels(values), strict=True))
+
     def ticks(self, most: int, *, whole: bool = False) -> list[float]:
         """Return at most ``most`` values worth a label."""
         if self.log:
@@ -45,18 +62,34 @@ class Axis:
 
 
 def x_axis(
-    data: tuple[float, float], before: Axis | None, *, low: float | None, high: float | None, log: bool
+    data: tuple[float, float],
+    before: Axis | None,
+    *,
+    low: float | None,
+    high: float | None,
+    log: bool,
+    least: float = 10.0,
+    floor: float = 1.0,
+    window: tuple[float, float] | None = None,
 ) -> Axis:
-    """Return the x axis for data in the range ``data``; ``low`` and ``high`` hold where they are given."""
+    """Return the x axis for data in the range ``data``; ``low`` and ``high`` hold where they are given.
+
+    ``least``: what the axis reaches to from the start. ``floor``: where a log axis begins, above 0. ``window``:
+    exactly what is shown; None: all.
+    """
+    if window is not None:
+        bottom, top = window
+        bottom = max(bottom, floor) if log else bottom
+        return Axis(bottom, top if top > bottom else bottom + (bottom if log else 1.0), log)
     first, last = data
-    top = high if high is not None and (low is not None or last <= high) else None
-    if top is None:
-        kept = before is not None and last <= before.high <= 4 * max(last, 10)
-        top = before.high if before is not None and kept else _round_up(max(last, 10.0))
-    bottom = low if low is not None else (0.0 if first < top / 2 else _round_down(first, top))
+    end = high if high is not None and (low is not None or last <= high) else None
+    if end is None:
+        kept = before is not None and last <= before.high <= 4 * max(last, least)
+        end = before.high if before is not None and kept else _round_up(max(last, least))
+    bottom = low if low is not None else (0.0 if first < end / 2 else _round_down(first, end))
     if log:
-        bottom = max(bottom, 1.0)
-    return Axis(bottom, top if top > bottom else bottom + 1, log)
+        bottom = max(bottom, floor)
+    return Axis(bottom, end if end > bottom else bottom + 1, log)
 
 
 def y_axis(low: float, high: float, rows: int, before: Axis | None, *, log: bool) -> Axis:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,10 +20,13 @@ from tui.widgets.chart.model import ChartData
 if TYPE_CHECKING:
     from tui.widgets.chart.picture import Memory
 
-_STYLES = (
-    "title", "title-focused", "value", "label", "axis", "dim", "bad",
+_CURVES = (
     "train", "val", "test", "other-0", "other-1", "other-2", "other-3",
-    "train-band", "val-band", "test-band", "other-0-band", "other-1-band", "other-2-band", "other-3-band",
+    "run-0", "run-1", "run-2", "run-3", "run-4", "run-5", "run-6",
+)  # fmt: skip
+_PARTS = (
+    "title", "title-focused", "value", "label", "axis", "dim", "bad", "cursor", "note",
+    *_CURVES, *(f"{name}-band" for name in _CURVES),
 )  # fmt: skip
 
 
@@ -41,6 +47,8 @@ class Chart(Widget, can_focus=True):
         & > .chart--axis { color: $foreground 35%; }
         & > .chart--dim { color: $text-muted; }
         & > .chart--bad { color: $error; text-style: bold; }
+        & > .chart--cursor { color: $foreground 70%; }
+        & > .chart--note { color: $warning; text-style: bold; }
         & > .chart--train { color: $train; }
         & > .chart--val { color: $val; }
         & > .chart--test { color: $test; }
@@ -48,6 +56,13 @@ class Chart(Widget, can_focus=True):
         & > .chart--other-1 { color: $text-accent; }
         & > .chart--other-2 { color: $text-error; }
         & > .chart--other-3 { color: $text-success; }
+        & > .chart--run-0 { color: $train; }
+        & > .chart--run-1 { color: $val; }
+        & > .chart--run-2 { color: $test; }
+        & > .chart--run-3 { color: $other; }
+        & > .chart--run-4 { color: $nan; }
+        & > .chart--run-5 { color: $warning; }
+        & > .chart--run-6 { color: $foreground; }
         & > .chart--train-band { color: $train 45%; }
         & > .chart--val-band { color: $val 45%; }
         & > .chart--test-band { color: $test 45%; }
@@ -55,9 +70,48 @@ class Chart(Widget, can_focus=True):
         & > .chart--other-1-band { color: $text-accent 45%; }
         & > .chart--other-2-band { color: $text-error 45%; }
         & > .chart--other-3-band { color: $text-success 45%; }
+        & > .chart--run-0-band { color: $train 45%; }
+        & > .chart--run-1-band { color: $val 45%; }
+        & > .chart--run-2-band { color: $test 45%; }
+        & > .chart--run-3-band { color: $other 45%; }
+        & > .chart--run-4-band { color: $nan 45%; }
+        & > .chart--run-5-band { color: $warning 45%; }
+        & > .chart--run-6-band { color: $foreground 45%; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _STYLES}
+
+    @dataclass
+    class Pointed(Message):
+        """The mouse is over a place, or no more over the canvas."""
+
+        chart: Chart
+        x: float | None
+
+    @dataclass
+    class Picked(Message):
+        """A place was clicked."""
+
+        chart: Chart
+        x: float
+        twice: bool
+        """Whether it was the second click of two."""
+
+    @dataclass
+    class Wheeled(Message):
+        """The wheel was turned over a place."""
+
+        chart: Chart
+        x: float
+        up: bool
+
+    @dataclass
+    class Dragged(Message):
+        """What is shown was pulled to the right, by this part of its width."""
+
+        chart: Chart
+        fraction: float
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _PARTS}
 
     def __init__(
         self,
@@ -77,15 +131,50 @@ class Chart(Widget, can_focus=True):
         self._due = False
         self._rich_styles: dict[str, Style] = {}
         self._restyle = False
+        self._drag: int | None = None  # the column that the button went down in, or was last seen in
+        self._dragged = False
 
     @property
     def data(self) -> ChartData:
         """What it shows, or will with the next paint."""
         return self._data
 
+    def x_at(self, column: int) -> float | None:
+        """Return the x in the middle of a column of the widget; None where nothing is drawn there."""
+        memory = self._memory
+        if memory is None or memory.x is None or not 0 <= column - memory.left < memory.columns:
+            return None
+        return memory.x.value((column - memory.left + 0.5) / memory.columns)
+
+    def column_of(self, x: float) -> int | None:
+        """Return the column of the widget that ``x`` is in; None where it is not shown."""
+        memory = self._memory
+        if memory is None or memory.x is None or not memory.columns:
+            return None
+        from tui.widgets.chart.picture import column_of
+
+        found = column_of(memory.x, x, memory.columns)
+        return None if found is None else found + memory.left
+
+    def cell_of(self, x: float) -> tuple[float, float] | None:
+        """Return the ends of the cell that ``x`` is in; None where it is not shown."""
+        column, memory = self.column_of(x), self._memory
+        if column is None or memory is None or memory.x is None:
+            return None
+        place = column - memory.left
+        return memory.x.value(place / memory.columns), memory.x.value((place + 1) / memory.columns)
+
+    def beside(self, x: float, cells: int) -> float | None:
+        """Return the x in the middle of a cell so many from that of ``x``; None before there is a point."""
+        memory = self._memory
+        if memory is None or memory.x is None or not memory.columns:
+            return None
+        place = math.floor(memory.x.fraction(x) * memory.columns + 1e-9) if memory.x.fraction(x) > -1 else 0
+        return memory.x.value((place + cells + 0.5) / memory.columns)
+
     def show(self, data: ChartData) -> None:
         """Show ``data``. Call it again when its points have grown: only what is different is painted."""
-        if data.title != self._data.title or data.view != self._data.view:
+        if data.title != self._data.title or data.view.scale() != self._data.view.scale():
             self._memory = None
         self._data = data
         self._request()
@@ -207,3 +296,49 @@ class Chart(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lay out anew."""
         self._request()
+
+    # -- the mouse --------------------------------------------------------------------------------
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the canvas."""
+        if event.button == 1 and self.x_at(event.x) is not None:
+            self._drag, self._dragged = event.x, False
+            self.capture_mouse()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let go."""
+        if self._drag is not None:
+            self._drag = None
+            self.release_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Pull what is shown along, or tell the place."""
+        if self._drag is None:
+            self.post_message(self.Pointed(self, self.x_at(event.x)))
+        elif event.x != self._drag and self._memory is not None and self._memory.columns:
+            self.post_message(self.Dragged(self, (event.x - self._drag) / self._memory.columns))
+            self._drag, self._dragged = event.x, True
+
+    def on_leave(self, event: events.Leave) -> None:
+        """Tell that the mouse has gone."""
+        self.post_message(self.Pointed(self, None))
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell the place that was clicked, unless the click was the end of a pull."""
+        x = self.x_at(event.x)
+        if x is not None and not self._dragged:
+            self.post_message(self.Picked(self, x, event.chain == 2))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Tell that the wheel was turned up."""
+        self._wheel(event, up=True)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Tell that the wheel was turned down."""
+        self._wheel(event, up=False)
+
+    def _wheel(self, event: events.MouseEvent, *, up: bool) -> None:
+        x = self.x_at(event.x)
+        if x is not None:
+            event.stop()
+            self.post_message(self.Wheeled(self, x, up))

@@ -27,4 +27,14 @@ class RunEntry:
     started: str
     """Local time, e.g. ``11-23 04:45``."""
     summary: str
-    """Its last metrics, or why it ended."""
+    """Why it ended, or what the user has noted."""
+    took: str = ""
+    """How long it has trained."""
+    best: str = ""
+    """Its first metric at its best."""
+    differs: str = ""
+    """Its knobs, those in which the runs of the list differ."""
+    device: str = ""
+    tags: str = ""
+    marked: bool = False
+    """Whether it is one of those to be compared."""

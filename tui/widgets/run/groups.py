@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,8 @@ class ChartGroup:
 
     title: str
     tags: tuple[tuple[str, Role], ...]
+    shown: bool = True
+    """Whether it is shown unless one has chosen otherwise."""
 
 
 def split_of(tag: str) -> tuple[str, Role]:
@@ -61,3 +63,29 @@ def chart_groups(tags: Iterable[str]) -> list[ChartGroup]:
         ChartGroup(title, tuple(sorted(charts[title], key=lambda entry: order[entry[1]])))
         for title in sorted(charts, key=rank)
     ]
+
+
+TIME_TITLE: Final = "time per step (ms)"
+
+
+def all_groups(tags: Collection[str]) -> list[ChartGroup]:
+    """Return all charts there can be: those that are shown by themselves, then the others."""
+    groups = chart_groups(tags)
+    taken = {group.title for group in groups}
+    others: dict[str, list[tuple[str, Role]]] = {}
+    for tag in sorted(tag for tag in tags if tag.startswith(HIDDEN)):
+        title = TIME_TITLE if tag.startswith("time/") else tag
+        others.setdefault(title if title not in taken else f"{title} (all)", []).append((tag, "other"))
+    return groups + [ChartGroup(title, tuple(found), shown=False) for title, found in others.items()]
+
+
+def arranged(
+    groups: Sequence[ChartGroup], order: Sequence[str], hidden: Collection[str], added: Collection[str]
+) -> list[tuple[ChartGroup, bool]]:
+    """Return all charts in the order chosen, each with whether it is to be seen.
+
+    Titles that the order does not know come after those it does.
+    """
+    places = {title: place for place, title in enumerate(order)}
+    ranked = sorted(groups, key=lambda group: places.get(group.title, len(places)))
+    return [(group, group.title not in hidden if group.shown else group.title in added) for group in ranked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final, Literal
 
 from rich.text import Text
 from textual import on
@@ -20,6 +20,9 @@ from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.entries import PresetEntry, RunEntry
 
+RUN_COLUMNS: Final = ("", "run", "status", "best", "knobs", "trained", "started", "tags", "device", "note")
+RunListAction = Literal["mark", "compare", "filter", "order", "tags", "notes", "delete"]
+
 
 class RunPicker(Vertical):
     """Two tables: presets above, runs below."""
@@ -31,15 +34,16 @@ class RunPicker(Vertical):
     RunPicker #runs { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        key(
-            "tab",
-            "app.focus_next",
-            "Lists",
-            "picker.next",
-            "From the presets to the runs and back",
-            show=False,
-        ),
-    ]
+        key("tab", "app.focus_next", "Lists", "picker.next", "From the presets to the runs and back", show=False),
+        key("space", "act('mark')", "Mark", "picker.mark", "Mark the run, to compare it with others"),
+        key("v", "act('compare')", "Compare", "picker.compare", "The marked runs over each other"),
+        key("/", "act('filter')", "Filter", "picker.filter", "Show some runs: lr>=1e-3 status=finished accuracy>0.9"),
+        key("a", "act('order')", "Order", "picker.order", "Newest, best, longest first, or by name"),
+        key("w", "sweep", "Sweep", "picker.sweep", "Train the preset several times, over some of its knobs"),
+        key("#", "act('tags')", "Tags", "picker.tags", "Put tags on the run", show=False),
+        key("i", "act('notes')", "Note", "picker.notes", "Write a note on the run", show=False),
+        key("delete,backspace", "act('delete')", "Delete", "picker.delete", "Remove the run's folder", show=False),
+    ]  # fmt: skip
 
     @dataclass
     class PresetChosen(Message):
@@ -53,6 +57,20 @@ class RunPicker(Vertical):
 
         folder: Path
 
+    @dataclass
+    class Acted(Message):
+        """Something is to be done with a run, or with the list of them."""
+
+        action: RunListAction
+        folder: Path | None
+        """The run under the cursor; None in an empty list."""
+
+    @dataclass
+    class SweepWanted(Message):
+        """Train this preset several times."""
+
+        path: Path
+
     def __init__(self, *, with_presets: bool) -> None:
         """`with_presets`: whether there is a kernel to train with."""
         super().__init__(id="picker")
@@ -63,11 +81,11 @@ class RunPicker(Vertical):
         if self._with_presets:
             yield Static("Train a preset (Enter)", classes="picker--title", markup=False)
             yield RecordTable(("preset", "what it is"), id="presets")
-        yield Static("Look at a run (Enter)", classes="picker--title", markup=False)
-        yield RecordTable(("run", "status", "started", "last values"), id="runs")
+        yield Static("Look at a run (Enter)", id="runs-title", classes="picker--title", markup=False)
+        yield RecordTable(RUN_COLUMNS, id="runs")
 
-    def show_entries(self, presets: Sequence[PresetEntry], runs: Sequence[RunEntry]) -> None:
-        """Fill the tables."""
+    def show_presets(self, presets: Sequence[PresetEntry]) -> None:
+        """Fill the table of presets."""
         if self._with_presets:
             self.query_one("#presets", RecordTable).show(
                 [
@@ -81,20 +99,40 @@ class RunPicker(Vertical):
                     for e in presets
                 ]
             )
-        self.query_one("#runs", RecordTable).show(
-            [
-                (
-                    str(e.folder),
-                    (
-                        _text(e.name, "bold", 30),
-                        _text(e.status),
-                        _text(e.started, "dim"),
-                        _text(e.summary, "", 100),
-                    ),
-                )
-                for e in runs
-            ]
+
+    def show_runs(self, runs: Sequence[RunEntry], title: str) -> None:
+        """Fill the table of runs; `title` says which they are."""
+        self.query_one("#runs-title", Static).update(
+            one_line(f"Look at a run (Enter) · {title}" if title else "Look at a run (Enter)", 200)
         )
+        self.query_one("#runs", RecordTable).show([(str(e.folder), _cells(e)) for e in runs])
+
+    @property
+    def folder(self) -> Path | None:
+        """The run under the cursor."""
+        current = self.query_one("#runs", RecordTable).current_key
+        return Path(current) if current is not None else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what is done with runs in their list alone, and a sweep in that of the presets."""
+        on_presets = self._with_presets and self.query_one("#presets").has_focus
+        if action == "act":
+            return not on_presets
+        return on_presets if action == "sweep" else True
+
+    def action_act(self, action: RunListAction) -> None:
+        """Tell what is to be done with the run under the cursor, or with the list."""
+        self.post_message(self.Acted(action, self.folder))
+
+    def action_sweep(self) -> None:
+        """Tell that the preset under the cursor is to be trained several times."""
+        current = self.query_one("#presets", RecordTable).current_key
+        if current is not None:
+            self.post_message(self.SweepWanted(Path(current)))
+
+    def on_descendant_focus(self) -> None:
+        """Offer the keys of the list that has the focus now."""
+        self.screen.refresh_bindings()
 
     def focus_first(self) -> None:
         """Put the cursor where a choice is likeliest."""
@@ -108,6 +146,21 @@ class RunPicker(Vertical):
         if key is not None:
             chosen = self.PresetChosen if event.data_table.id == "presets" else self.RunChosen
             self.post_message(chosen(Path(key)))
+
+
+def _cells(entry: RunEntry) -> tuple[Text, ...]:
+    return (
+        _text("●" if entry.marked else " ", "bold"),
+        _text(entry.name, "bold", 30),
+        _text(entry.status),
+        _text(entry.best, "", 28),
+        _text(entry.differs, "", 48),
+        _text(entry.took),
+        _text(entry.started, "dim"),
+        _text(entry.tags, "italic", 24),
+        _text(entry.device, "dim"),
+        _text(entry.summary, "dim", 100),
+    )
 
 
 def _text(text: str, style: str = "", width: int = 40) -> Text:

@@ -1,0 +1,267 @@
+"""What the charts show of one run, or of several over each other: a page of charts that share an x axis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.containers import Grid, Vertical
+from textual.message import Message
+
+from tui.widgets.chart import Chart, ChartData, View
+from tui.widgets.chart.looking import Looking
+from tui.widgets.chart.window import Whole
+from tui.widgets.run.board_layout import BoardState, CursorState, cursor_parts, grid, room, state_parts
+from tui.widgets.run.board_line import BoardLine
+
+if TYPE_CHECKING:
+    from screens.run_view import Axes, ShownRun
+    from tui.runs.along import Along
+    from tui.runs.chart_settings import ChartSettings
+    from tui.runs.curves import RunCurves
+    from tui.runs.reader import RunReader
+    from tui.runs.smoothing import Smoothed
+    from tui.widgets.run.groups import ChartGroup
+
+
+class BoardFrame(Vertical):
+    """The charts and the line under them. ``ChartBoard`` adds the keys and the mouse."""
+
+    DEFAULT_CSS = """
+    BoardFrame {
+        height: 1fr;
+        & > Grid { grid-size: 1; grid-gutter: 0 1; height: 1fr; }
+        & Chart { height: 1fr; }
+    }
+    """
+
+    @dataclass
+    class Shown(Message):
+        """The charts have been drawn anew."""
+
+        pages: int
+
+    @dataclass
+    class Enlarged(Message):
+        """One chart has all of the room, or no longer."""
+
+        on: bool
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.looking = Looking()
+        self.settings: ChartSettings | None = None
+        """How the charts are shown; None before there is a run."""
+        self.groups: list[tuple[ChartGroup, bool]] = []
+        """All charts there can be, in the order chosen, and whether each is shown."""
+        self.axes: Axes | None = None
+        """None before there is a point."""
+        self.enlarged = False
+        self.first = 0
+        """Which of the chosen charts is the first on the page."""
+        self.per_page = 1
+        self.pages = 1
+        self.experiment = ""
+        self._late = False  # whether long series are being smoothed
+        self._runs: list[ShownRun] = []
+        self._curves: list[RunCurves] = []
+
+    def compose(self) -> ComposeResult:
+        """Lay out a chart and the line; where there is more room there will be more charts."""
+        with Grid():
+            yield Chart(id="chart-0")
+        yield BoardLine()
+
+    # -- the runs ---------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Forget the runs: others are about to be shown."""
+        self._runs, self._curves, self.groups, self.axes, self.settings = [], [], [], None, None
+        self.looking, self.first = Looking(), 0
+        if self.enlarged:
+            self.enlarged = False
+            self.post_message(self.Enlarged(False))
+        for chart in self.charts:
+            chart.show(ChartData(""))
+        self.charts[0].show(ChartData("loss"))
+
+    def show(self, runs: Sequence[tuple[str, RunReader]]) -> None:
+        """Show these runs, each with what it is called, as they are now. Nothing is painted where nothing is new."""
+        from screens.run_view import ShownRun, looks_of_runs
+        from tui.runs.chart_settings import ChartSettings, load
+        from tui.runs.curves import RunCurves
+        from tui.runs.summary import progress
+
+        kept = {id(curves.reader): curves for curves in self._curves}
+        self._curves = [kept.get(id(reader)) or RunCurves(reader) for _, reader in runs]
+        totals = [progress(reader.record, reader.series).total_steps for _, reader in runs]
+        labels = [label for label, _ in runs]
+        self._runs = [
+            ShownRun(*each) for each in zip(labels, self._curves, totals, looks_of_runs(labels), strict=True)
+        ]
+        info = runs[0][1].record.info if runs else None
+        experiment = info.experiment if info is not None else ""
+        if self.settings is None or experiment != self.experiment:
+            self.experiment = experiment
+            self.settings = load(experiment) if experiment else ChartSettings()
+        self.draw()
+
+    @property
+    def charts(self) -> list[Chart]:
+        """The charts there are, those that are not shown too."""
+        return list(self.query(Chart))
+
+    @property
+    def focused_chart(self) -> Chart:
+        """The chart that has the focus, else the first."""
+        charts = self.charts
+        return next((chart for chart in charts if chart.has_focus and chart.display), charts[0])
+
+    @property
+    def chosen(self) -> list[ChartGroup]:
+        """The charts to show, on all pages."""
+        return [group for group, shown in self.groups if shown]
+
+    @property
+    def whole(self) -> Whole | None:
+        """All of the x axis; None before there is a point."""
+        axes, reference = self.axes, self.reference
+        if axes is None or reference is None:
+            return None
+        span, count = reference.x_range(), len(reference)
+        gap = (span[1] - span[0]) / (count - 1) if span is not None and count > 1 else 0.0
+        axis = axes.whole
+        return Whole((axis.low, axis.high), axes.end, gap or (axis.high - axis.low) / 1000, axis.log)
+
+    @property
+    def reference(self) -> Along | None:
+        """The points that the cursor goes along: those of the first run's training loss, or of its longest series."""
+        if self.axes is None or not self._curves:
+            return None
+        return self._curves[0].reference(self.axes.unit)
+
+    # -- drawing ----------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Bring the charts up to date with what has been read and chosen."""
+        if self.settings is None or not self.is_attached:
+            return
+        from screens.run_view import axes_of, chart_of, unit_of
+        from tui.widgets.run.groups import all_groups, arranged
+
+        how = self.settings
+        tags = {tag for curves in self._curves for tag in curves.reader.series}
+        self.groups = arranged(all_groups(tags), how.order, how.hidden, how.added)
+        unit = unit_of(self._runs, how.x_unit)
+        before = self.axes.whole if self.axes is not None and self.axes.unit == unit else None
+        before = before if before is not None and before.log == how.log_x else None
+        self.axes = axes_of(self._runs, self.chosen, unit, log=how.log_x, before=before)
+        if (whole := self.whole) is not None:
+            self.looking.follow(whole)
+        shown = self._make_room()
+        self._smooth_ahead(shown)
+        view = self._view()
+        for number, chart in enumerate(self.charts):
+            if number < len(shown):
+                chart.show(chart_of(self._runs, shown[number], how, view))
+            else:
+                chart.show(ChartData("", empty=""))
+        near = {tag for group in self.chosen for tag, _ in group.tags}
+        here = {tag for group in shown for tag, _ in group.tags}
+        for curves in self._curves:
+            curves.keep(near, here if how.smoothing else (), unit)
+        self.show_line()
+        self.post_message(self.Shown(self.pages))
+
+    def _view(self) -> View:
+        assert self.settings is not None
+        how, looking = self.settings, self.looking
+        if self.axes is None:
+            return View(log_x=how.log_x, log_y=how.log_y)
+        axis = self.axes.whole
+        return View(axis.low, axis.high, how.log_x, how.log_y, self.axes.unit, looking.window, looking.cursor)
+
+    def _make_room(self) -> list[ChartGroup]:
+        """Have as many charts as there is room for; return what those of this page show."""
+        chosen, box = self.chosen, self.query_one(Grid)
+        across, down = (1, 1) if self.enlarged else room(self.size.width, self.size.height - 1)
+        self.per_page = across * down
+        self.pages = max(1, -(-len(chosen) // self.per_page))
+        self.first = min(self.first // self.per_page, self.pages - 1) * self.per_page
+        columns, rows = grid(len(chosen), across, down)
+        have = len(self.charts)
+        if have < columns * rows:
+            box.mount(*(Chart(id=f"chart-{number}") for number in range(have, columns * rows)))
+        if (box.styles.grid_size_columns, box.styles.grid_size_rows) != (columns, rows):
+            box.styles.grid_size_columns, box.styles.grid_size_rows = columns, rows
+        lost = self.focused_chart
+        for number, chart in enumerate(self.charts):
+            chart.display = number < columns * rows
+        if lost.has_focus and not lost.display:
+            self.charts[0].focus()  # keys must not go astray
+        return chosen[self.first :][: self.per_page]
+
+    def _smooth_ahead(self, shown: Sequence[ChartGroup]) -> None:
+        from screens.run_view import SMOOTHED_AT_ONCE, smoothing_of
+
+        assert self.settings is not None
+        late = [
+            each for each in smoothing_of(self._runs, shown, self.settings) if each.behind >= SMOOTHED_AT_ONCE
+        ]
+        self._late = bool(late)
+        if late:
+            self._smooth(late)
+
+    @work(exclusive=True, group="smooth")
+    async def _smooth(self, late: list[Smoothed]) -> None:
+        """Smooth long series beside the screen, then draw them."""
+        for each in late:
+            await asyncio.to_thread(each.update)
+        self.draw()
+
+    def show_cursor(self) -> None:
+        """Draw the cursor where it is now, and nothing else."""
+        for chart in self.charts:
+            if chart.data.view.cursor != self.looking.cursor:
+                chart.show(replace(chart.data, view=replace(chart.data.view, cursor=self.looking.cursor)))
+        self.show_line()
+
+    def show_line(self) -> None:
+        """Say how the charts are shown, or what is at the cursor."""
+        line, cursor, how = self.query_one(BoardLine), self._cursor_state(), self.settings
+        if cursor is not None:
+            line.show_parts(cursor_parts(cursor))
+        elif how is not None:
+            smoothing = f"EMA {how.smoothing:g}" if how.smoothing else ""
+            count = len(self.chosen)
+            state = BoardState(
+                self.axes.unit if self.axes is not None else "step", "smoothing …" if self._late else smoothing,
+                how.log_x, how.log_y, self.looking.window, self.looking.follows, min(self.first + 1, count),
+                min(self.first + self.per_page, count), count, self.enlarged,
+            )  # fmt: skip
+            line.show_parts(state_parts(state))
+
+    def _cursor_state(self) -> CursorState | None:
+        x, reference = self.looking.cursor, self.reference
+        if x is None or self.axes is None or reference is None:
+            return None
+        place = self._curves[0].place(x, self.axes.unit)
+        if place is None:
+            return None
+        chart = self.focused_chart
+        span = chart.cell_of(x)
+        happened: tuple[str, ...] = ()
+        points = 1
+        if span is not None:
+            column = chart.column_of(x)
+            happened = tuple(note.text for note in chart.data.notes if chart.column_of(note.x) == column)
+            points = reference.up_to(span[1]) - reference.up_to(span[0])
+        return CursorState(place.step, place.epoch, place.elapsed_s, happened, points)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Have as many charts as there is room for now."""
+        self.draw()

@@ -1,0 +1,200 @@
+"""The list of runs: ordered, filtered, labelled, deleted, compared; and sweeps asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from screens.compare_pane import ComparePane, compare_data
+from screens.run_shelf import RunShelf, ShelfError
+from tests.ui.fake_session import FakeSession, NotedApp, Shelf, make_app, opened, screen_text, until
+from tests.ui.written_runs import INFO, WrittenRun
+from tui.protocol.training import StartSweep, SweepState
+from tui.runs.labels import read_labels
+from tui.widgets.compare.panel import ComparePanel, scatter_lines, table_lines
+from tui.widgets.dialogs import Question
+from tui.widgets.record_table import RecordTable
+from tui.widgets.run.entries import PresetEntry
+from tui.widgets.text_prompt import TextPrompt
+
+PRESET = '''"""Learns nothing."""
+lr: float = 0.1
+def data(): ...
+def model(): ...
+def loss(): ...
+def optimizer(parameters): ...
+'''
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three runs that differ in their learning rate and in how well they did."""
+    folder = tmp_path / "runs"
+    for number, (lr, accuracy) in enumerate(((0.1, 0.5), (0.01, 0.9), (0.001, 0.7)), 1):
+        info = replace(
+            INFO, id=f"r{number}", name=f"run{number}", knobs={"lr": lr, "epochs": 4}, train_s=10.0 * number
+        )
+        run = WrittenRun(folder, replace(info, started_at=f"2026-01-0{number}T00:00:00+00:00"))
+        run.add("val/accuracy", [(1, accuracy / 2), (2, accuracy)])
+        run.add("train/loss", [(1, 2.0), (2, 1.0)])
+    return folder
+
+
+def names(pilot: Pilot[int]) -> list[str]:
+    """The runs in the table, in order."""
+    table = pilot.app.screen_stack[0].query_one("#runs", RecordTable)
+    return [table.get_row_at(row)[1].plain for row in range(table.row_count)]
+
+
+async def listed(pilot: Pilot[int]) -> None:
+    """Wait for the runs, and put the cursor on the first."""
+    await until(pilot, lambda: len(names(pilot)) == 3)
+    pilot.app.screen.query_one("#runs", RecordTable).focus()
+    await pilot.pause()
+
+
+async def answered(pilot: Pilot[int], text: str) -> None:
+    """Type an answer into the prompt."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, TextPrompt))
+    prompt = pilot.app.screen
+    await until(pilot, lambda: prompt.query(Input))
+    prompt.query_one(Input).value = text
+    await pilot.press("enter")
+
+
+async def test_runs_are_ordered_and_told_by_what_differs(root: Path) -> None:
+    async with opened(make_app(FakeSession(), first="training", shelf=Shelf([], root))) as pilot:
+        await listed(pilot)
+        assert names(pilot) == ["run3", "run2", "run1"]
+        text = screen_text(pilot.app)
+        for expected in ("lr=0.01", "val/accuracy 0.9", "3 runs · newest first"):
+            assert expected in text
+        assert "epochs=4" not in text
+        await pilot.press("a")
+        await until(pilot, lambda: names(pilot) == ["run2", "run3", "run1"])
+        assert "best first" in screen_text(pilot.app)
+
+
+async def test_a_filter_is_typed_corrected_and_taken_away(root: Path) -> None:
+    async with opened(make_app(FakeSession(), first="training", shelf=Shelf([], root))) as pilot:
+        await listed(pilot)
+        await pilot.press("/")
+        await answered(pilot, "lrr>1")
+        await until(pilot, lambda: "did you mean 'lr'" in screen_text(pilot.app))
+        await answered(pilot, "lr>=0.01 accuracy>0.6")
+        await until(pilot, lambda: names(pilot) == ["run2"])
+        assert "1 of 3 runs · lr>=0.01 accuracy>0.6" in screen_text(pilot.app)
+        await pilot.press("/")
+        await answered(pilot, "")
+        await until(pilot, lambda: len(names(pilot)) == 3)
+
+
+async def test_tags_and_notes_are_kept_with_the_run(root: Path) -> None:
+    async with opened(make_app(FakeSession(), first="training", shelf=Shelf([], root))) as pilot:
+        await listed(pilot)
+        await pilot.press("#")
+        await answered(pilot, "good, keep")
+        await until(pilot, lambda: "good keep" in screen_text(pilot.app))
+        await pilot.press("i")
+        await answered(pilot, "the one for the paper [/x]")
+        await until(pilot, lambda: read_labels(root / "r3").notes == "the one for the paper [/x]")
+        assert read_labels(root / "r3").tags == ("good", "keep")
+
+
+async def test_a_run_is_deleted_only_once_that_is_confirmed(root: Path) -> None:
+    async with opened(make_app(FakeSession(), first="training", shelf=Shelf([], root))) as pilot:
+        await listed(pilot)
+        for answer, left in (("cancel", 3), ("delete", 2)):
+            await pilot.press("delete")
+            await until(
+                pilot, lambda: isinstance(pilot.app.screen, Question) and pilot.app.screen.query(Button)
+            )
+            pilot.app.screen.query_one(f"#{answer}", Button).press()
+            await until(pilot, lambda: not isinstance(pilot.app.screen, Question))
+            await until(pilot, lambda left=left: len(names(pilot)) == left)  # type: ignore[misc]
+            assert (root / "r3").exists() == (answer == "cancel")
+
+
+def test_a_run_in_progress_is_not_deleted(root: Path) -> None:
+    WrittenRun(root, replace(INFO, id="live", status="running"), name="live")
+    shelf = RunShelf(root)
+    shelf.load()
+    with pytest.raises(ShelfError, match="stop it first"):
+        shelf.delete(root / "live")
+    assert (root / "live").is_dir()
+
+
+async def test_marked_runs_are_laid_over_each_other(root: Path) -> None:
+    async with opened(make_app(FakeSession(), first="training", shelf=Shelf([], root))) as pilot:
+        await listed(pilot)
+        await pilot.press("v")
+        app = pilot.app
+        assert isinstance(app, NotedApp)
+        await until(pilot, lambda: any("mark at least two" in notice.message for notice in app.said))
+        await pilot.press("space", "down", "space")
+        await until(pilot, lambda: "2 marked" in screen_text(app))
+        await pilot.press("v")
+        pane = app.screen.query_one(ComparePane)
+        await until(
+            pilot, lambda: all(word in screen_text(app) for word in ("run2", "run3", "0.01", "0.001"))
+        )
+        await until(pilot, lambda: any(chart.data.curves for chart in pane.board.charts))
+        panel = pane.query_one(ComparePanel)
+        panel.focus()
+        await pilot.press("k")
+        await until(pilot, lambda: "val/accuracy (best) by lr" in screen_text(app))
+        await pilot.press("m")
+        await until(pilot, lambda: "train/loss (best) by lr" in screen_text(app))
+        await pilot.press("d")
+        await until(pilot, lambda: "(best) by" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(names(pilot)) == 3)
+
+
+def test_the_table_marks_the_best_and_says_what_does_not_fit(root: Path) -> None:
+    shelf = RunShelf(root)
+    shelf.load()
+    shelf.marked = {root / "r1", root / "r2", root / "r3"}
+    data = compare_data(shelf.marked_runs())
+    head, lines = table_lines(data, 100)
+    assert "".join(text for text, _ in head[0]).split() == ["run", "lr", "val/accuracy", "train/loss"]
+    best = [text.strip() for line in lines for text, style in line if style == "good"]
+    assert best == ["1", "0.9", "1", "1"]  # the lowest loss is one of all three
+    narrow, _ = table_lines(data, 36)
+    assert narrow[0][-1][0].endswith("more")
+    assert data.scatter is not None
+    plot = ["".join(text for text, _ in line) for line in scatter_lines(data.scatter, 40, 10)]
+    assert sum(line.count("●") for line in plot) == 2
+    assert sum(line.count("◆") for line in plot) == 1
+    assert "lr (log)" in plot[-1]
+    assert all(len(line) <= 40 for line in plot)
+
+
+async def test_a_sweep_is_planned_corrected_and_sent(root: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "tiny.py"
+    preset.write_text(PRESET)
+    session = FakeSession()
+    session.answers[StartSweep] = lambda request: SweepState(request.name)
+    shelf = Shelf([PresetEntry(preset, "tiny", "")], root)
+    async with opened(make_app(session, first="training", shelf=shelf)) as pilot:
+        table = pilot.app.screen.query_one("#presets", RecordTable)
+        await until(pilot, lambda: table.row_count == 1)
+        table.focus()
+        await pilot.press("w")
+        await answered(pilot, "rl=1,2")
+        await until(pilot, lambda: "did you mean 'lr'" in screen_text(pilot.app))
+        await answered(pilot, "lr=0.1,0.01")
+        await until(pilot, lambda: session.of(StartSweep))
+        (sweep,) = session.of(StartSweep)
+        assert isinstance(sweep, StartSweep)
+        assert [spec.knobs for spec in sweep.specs] == [{"lr": 0.1}, {"lr": 0.01}]
+        assert sweep.name == "tiny lr=0.1,0.01"

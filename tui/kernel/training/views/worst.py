@@ -1,0 +1,114 @@
+"""The examples with the highest loss, kept batch by batch on the model's own device."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from tui.kernel.training.views.images import image_of, picture_shape, thinned
+from tui.kernel.training.views.tasks import Task, class_probabilities
+from tui.protocol.views import Image, WorstSample
+
+KEPT: Final = 24
+MAX_NUMBERS: Final = 16
+"""Of an input, target or output that is told as text, or of one that is kept at all and is no picture."""
+
+Row = dict[str, torch.Tensor]
+
+
+class WorstKeeper:
+    """Keeps the `KEPT` examples with the highest loss."""
+
+    def __init__(self, task: Task) -> None:
+        self._task: Task = task
+        self._kept: Row | None = None
+
+    def add(
+        self, first: int, inputs: object, target: torch.Tensor, output: torch.Tensor, losses: torch.Tensor
+    ) -> None:
+        """Look at a batch.
+
+        Args:
+            first: index of its first example.
+            inputs: what the model was given; shown where it is a tensor with a row for each example.
+            target, output: with a row for each example.
+            losses: float32, (N,).
+        """
+        worst, where = losses.topk(min(KEPT, len(losses)))  # a NaN counts as the highest
+        rows = {"loss": worst, "index": where + first}
+        rows["target"] = _thin(target).index_select(0, where)
+        rows["output"] = (output if self._task == "classes" else _thin(output)).index_select(0, where)
+        if isinstance(inputs, torch.Tensor) and inputs.dim() > 1 and len(inputs) == len(losses):
+            is_picture = picture_shape(tuple(inputs.shape[1:])) and not inputs.is_complex()
+            rows["input"] = (thinned(inputs) if is_picture else _thin(inputs)).index_select(0, where)
+        kept = self._kept
+        if kept is not None and (
+            kept.keys() != rows.keys()
+            or any(kept[name].shape[1:] != row.shape[1:] for name, row in rows.items())
+        ):
+            rows = {
+                name: row for name, row in rows.items() if name != "input"
+            }  # batches of sequences, padded
+            kept = {name: row for name, row in kept.items() if name != "input"}
+        if kept is not None:
+            rows = {name: torch.cat([kept[name], row]) for name, row in rows.items()}
+            best = rows["loss"].topk(min(KEPT, len(rows["loss"]))).indices
+            rows = {name: row.index_select(0, best) for name, row in rows.items()}
+        self._kept = rows
+
+    def samples(self, names: tuple[str, ...], *, are_scores: bool) -> tuple[WorstSample, ...]:
+        """Return the examples, worst first. This is a sync point.
+
+        Args:
+            names: of the classes; empty where there are none.
+            are_scores: of one output each, whether it is a score and no probability.
+        """
+        if self._kept is None:
+            return ()
+        rows = {name: row.cpu() for name, row in self._kept.items()}
+        predicted, confidence = self._predictions(rows["output"], names, are_scores)
+        shown = []
+        for place, (loss, index) in enumerate(
+            zip(rows["loss"].tolist(), rows["index"].tolist(), strict=True)
+        ):
+            image, text = _shown(rows["input"][place]) if "input" in rows else (None, "")
+            sure = confidence[place] if confidence else None
+            target = _told(rows["target"][place], names)
+            shown.append(WorstSample(index, loss, target, predicted[place], sure, image, text))
+        return tuple(shown)
+
+    def _predictions(
+        self, output: torch.Tensor, names: tuple[str, ...], are_scores: bool
+    ) -> tuple[list[str], list[float]]:
+        if self._task == "classes":
+            sure, classes = class_probabilities(output).max(1)
+        elif self._task == "binary":
+            yes = output.float().reshape(-1)
+            yes = yes.sigmoid() if are_scores else yes
+            sure, classes = torch.maximum(yes, 1 - yes), (yes > 0.5).long()
+        else:
+            return [_told(row, ()) for row in output], []
+        return [_told(one, names) for one in classes], [round(one, 4) for one in sure.tolist()]
+
+
+def _thin(rows: torch.Tensor) -> torch.Tensor:
+    """Return the first numbers of each row, one more than are told."""
+    return rows.flatten(1)[:, : MAX_NUMBERS + 1] if rows.dim() > 1 else rows
+
+
+def _shown(row: torch.Tensor) -> tuple[Image | None, str]:
+    if picture_shape(tuple(row.shape)) and not row.is_complex():
+        return image_of(row), ""
+    return None, _told(row, ())
+
+
+def _told(row: torch.Tensor, names: tuple[str, ...]) -> str:
+    """Return a class by its name, else the first numbers."""
+    if names and row.numel() == 1:
+        number = row.item()
+        if 0 <= number < len(names) and number == int(number):
+            return names[int(number)]
+    numbers = row.reshape(-1)[:MAX_NUMBERS].tolist()
+    more = ", …" if row.numel() > MAX_NUMBERS else ""
+    return ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers) + more

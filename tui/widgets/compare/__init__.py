@@ -1,0 +1,1 @@
+"""Runs side by side under their curves: a table of what differs, or a knob against a metric."""
