@@ -14,12 +14,14 @@ from typing import Any
 
 from bench.common import BenchError, Verdict, conclude, temporary_home
 from tui.client.session import KernelSession
-from tui.protocol.building import ImportModel, ModelRead, ReadModel
+from tui.protocol.building import ImportModel, ListLayers, ModelRead, ReadModel
 from tui.protocol.messages import Request
 
 BUDGET_S = 1.5
 MODULES = 1_000
 ROUNDS = 5
+TYPING_S = 2.0
+"""Between the opening of the screen and the first question: a model's name has to be typed."""
 MODEL = """
 import torch
 from torch import nn
@@ -47,6 +49,8 @@ async def measure() -> float:
     try:
         while (await session.read_status()).torch_state == "importing":
             await asyncio.sleep(0.05)
+        await session.ask(ListLayers(), timeout_s=30)  # as the screen does when it opens
+        await asyncio.sleep(TYPING_S)
         before = (await session.read_status()).execution_count
         session.run_cell(MODEL)
         while (status := await session.read_status()).execution_count == before or status.cell_running:

@@ -5,8 +5,8 @@ every character that may follow; each place looks back at those before it, never
 
 Watch: the preview. At first it spells noise, then spaces and line ends come at the right rate, then short
 words, then names in capitals before what they say. `val/loss` starts at log 68 = 4.2 nats, a blind guess;
-knowing how frequent each character is makes it 3.4. Twelve rounds, a minute or two on two cores, reach XXX
-on the end of the play.
+knowing how frequent each character is makes it 3.4. Twelve rounds, a minute or two on two cores, reach 1.82 to
+1.85 on the end of the play, which is 47 % of the characters named right.
 
 Try: layers=0 (each character is guessed from the one before it alone: it stops at 2.45).
      context=8 (it sees no further back than a word: 1.98).
@@ -142,12 +142,12 @@ def metrics(output, target):
 
 @torch.no_grad()
 def preview(model):
-    """What the model goes on to write, 300 characters, each drawn at random by its score."""
+    """What the model goes on to write, 200 characters, each drawn at random by its score."""
     _, letters = text()
     draw = torch.Generator().manual_seed(0)  # on the CPU, whatever the model runs on
     device = next(model.parameters()).device
     written = [letters.index("\n")]
-    for _ in range(300):
+    for _ in range(200):
         scores = model(torch.tensor([written[-context:]], device=device))[0, -1]  # (letters)
         chances = (scores / temperature).softmax(dim=0).cpu()
         written.append(torch.multinomial(chances, 1, generator=draw).item())

@@ -2,15 +2,15 @@
 
 442 patients (data/README.md says where the numbers are from): age, sex, body mass index, blood pressure, six
 values of their blood, and a score, 25 to 346, of how far the disease had gone a year later. Real data: few
-and noisy. On 88 unseen patients XXX of the score's variance is explained; another choice of patients
-would move that by more than another seed does.
+and noisy. On 88 unseen patients 0.56 to 0.59 of the score's variance is explained, on the 88 of validation
+0.51 to 0.52: whom you ask moves it more than the seed does.
 
 Watch: `val/loss` rests from epoch 20 on while `train/loss` goes on falling a little: what is learned now is
 about these 266 patients. `explained` is 1 for perfect foresight, 0 for naming the mean every time.
 
 Try: hidden=0 (linear regression: 0.56 to 0.57, hardly worse).
-     hidden=512 (`train/loss` falls to 0.3 and `val/loss` rises: some is learned by heart).
-     dropout=0 with hidden=512, epochs=200 (nearly all is learned by heart: `val/loss` 0.7 to 0.8).
+     hidden=512 (`train/loss` falls to 0.3 and `val/loss` rises to 0.5: some is learned by heart).
+     dropout=0 with hidden=512, epochs=200 (nearly all is learned by heart: `val/loss` 0.75).
 """
 
 import csv

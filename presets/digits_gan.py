@@ -6,11 +6,13 @@ all it knows came through the judge's gradient.
 
 Watch: the losses do not fall. This is a tug of war, and neither side winning is what you want to see; a judge
 that only guesses makes `train/loss` 3 log 2, which is 2.08. `distance` tells how far painted images are from
-real ones as a whole.
+real ones as a whole: for plain noise it is 1.9, between two sets of real digits 0.02 to 0.04, and training
+takes it down to about 0.08 to 0.09 on the test set. It jumps about on the way: there is no minimum to roll
+into.
 
-Try: lr=5e-3
-     latent=1
-     smooth=0
+Try: latent=1 (all that the painter knows now lies along one line: 0.7, and few different digits).
+     momentum=0.9 (the players keep going after the other has turned: 0.3).
+     hidden=16 (two weak players: 0.2).
 """
 
 import functools

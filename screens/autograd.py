@@ -149,6 +149,8 @@ class AutogradScreen(AutogradShowing):
             self.open_root(event.key)
         elif kind == "node":
             self.look_at(int(rest))
+        elif kind == "view":
+            self.view_expression(rest)
         elif kind == "leaf":
             self.go_to_leaf(rest)
         elif kind == "finding" and self.control.findings is not None:
@@ -223,7 +225,7 @@ class AutogradScreen(AutogradShowing):
     def action_leave(self) -> None:
         """Cancel what is computed; else leave the wide table; else close the graph."""
         if self.control.working:
-            self.run_worker(self.control.cancel(), group="cancel")
+            self.wish(self.control.cancel(), group="cancel")
         elif self.has_class("-wide-table"):
             self.remove_class("-wide-table")
             self.focus_here()

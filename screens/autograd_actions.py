@@ -149,19 +149,45 @@ class AutogradActions(BaseScreen):
     def action_check(self) -> None:
         """Ask for a function and its inputs."""
         self.asking.ask(
-            "check", "gradcheck", placeholder="f(x, w): a function of the namespace and its tensors"
+            "check",
+            "gradcheck",
+            value=self.control.call_here(),
+            placeholder="f(x, w): a function of the namespace and its tensors",
         )
 
     def action_view(self, with_gradient: bool) -> None:
         """Look at a tensor in the viewer, its gradient beside it."""
         from screens.tensor_viewer import TensorViewer
 
-        name = self.name_here()
+        name, gradient = self.name_here(), self.gradient_here()
         if name:
-            other = f"{name}.grad" if with_gradient else None
-            self.app.push_screen(TensorViewer(self.kernel, name, other=other))
+            self.app.push_screen(TensorViewer(self.kernel, name, other=gradient if with_gradient else None))
+        elif gradient:
+            self.app.push_screen(TensorViewer(self.kernel, gradient))
         else:
-            self.say("nothing here has a name to look at: go to a leaf, or to a row of the gradients")
+            self.say("nothing to look at here: no variable holds this result, and no gradient of it was kept")
+
+    def gradient_here(self) -> str:
+        """Return the expression for the gradient that is looked at; empty where there is none.
+
+        In the table that is a leaf's ``.grad``; in the graph what came in at the node in the last backward.
+        """
+        control = self.control
+        if self.gradients.grid.has_focus or control.opened is None:
+            row = self.gradients.grid.current
+            return f"{row.name}.grad" if row is not None else ""
+        step, node = control.step, control.nodes.get(control.node)
+        if node is not None and node.kind in ("parameter", "input") and control.mode != "peek" and node.name:
+            return f"{node.name}.grad"
+        if step is None or step.node.node != control.node:
+            return ""
+        return next((flow.view for flow in step.incoming if flow.view), "")
+
+    def view_expression(self, expression: str) -> None:
+        """Open what an expression of the kernel's names."""
+        from screens.tensor_viewer import TensorViewer
+
+        self.app.push_screen(TensorViewer(self.kernel, expression))
 
     def name_here(self) -> str:
         """Return the name of the tensor that is looked at; empty where there is none."""
@@ -169,7 +195,7 @@ class AutogradActions(BaseScreen):
             row = self.gradients.grid.current
             return row.name if row is not None else ""
         node = self.control.nodes.get(self.control.node)
-        return node.name if node is not None else ""
+        return node.name.partition(", ")[0] if node is not None else ""
 
     @on(GradientPanel.Opened)
     def gradient_opened(self, event: GradientPanel.Opened) -> None:

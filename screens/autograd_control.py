@@ -39,6 +39,8 @@ Refused = str
 """Why it could not be done, for the user; empty where it was."""
 CLOSE_TIMEOUT_S: Final = 1.0
 TABLE_TIMEOUT_S: Final = 30.0
+ENDS: Final = " ends after this operation"
+"""Said of what was asked to end."""
 
 
 def in_words(error: Exception) -> Refused:
@@ -73,10 +75,10 @@ class GraphControl(GraphState):
         return await self._session.ask(request, timeout_s=timeout_s)
 
     @asynccontextmanager
-    async def _work(self, what: str) -> AsyncIterator[None]:
-        """One computation at a time; others wait for their turn."""
+    async def _work(self, what: str, *, can_end: bool = False) -> AsyncIterator[None]:
+        """One computation at a time; others wait for their turn. `can_end`: the kernel asks whether to go on."""
         async with self._turn:
-            self.working = what
+            self.working, self.can_end = what, can_end
             self._changed()
             try:
                 yield
@@ -84,9 +86,16 @@ class GraphControl(GraphState):
                 self.working = ""
                 self._changed()
 
-    async def cancel(self) -> None:
-        """End what the kernel computes for us, if it can be ended."""
+    async def cancel(self) -> Refused:
+        """End what the kernel computes for us, if it can be ended: as soon as the operation that runs now is over."""
+        if self.working.endswith(ENDS):
+            return ""
+        if not self.can_end:
+            return f"{self.working} cannot be ended on its way: it takes a moment"
+        self.working, self.can_end = f"{self.working}{ENDS}", False
+        self._changed()
         await within(CLOSE_TIMEOUT_S, self._ask(CancelCompute()))
+        return ""
 
     # -- the graph --------------------------------------------------------------------------------
 
@@ -154,7 +163,7 @@ class GraphControl(GraphState):
 
     async def backward(self, mode: BackwardMode, gradient: str = "") -> Refused:
         """Run backward, then show its first step."""
-        async with self._work("backward"):
+        async with self._work("peek" if mode == "peek" else "backward", can_end=True):
             if self.opened is None:
                 return "No graph is open: o opens one."
             opened = self.opened
@@ -169,7 +178,9 @@ class GraphControl(GraphState):
             self.spent = done.spent
             self.nodes.clear()
             self.findings = None
-        if self.order:
+        if done.failed >= 0:
+            await self.look_at(done.failed, lead=True)
+        elif self.order:
             await self.go_to_step(0)
         await self.read_gradients()
         return done.error
@@ -256,7 +267,7 @@ class GraphControl(GraphState):
         return await self._change("gradcheck", CheckGradient(function, inputs))
 
     async def _change(self, what: str, request: Request[C]) -> Refused:
-        async with self._work(what):
+        async with self._work(what, can_end=isinstance(request, CheckGradient)):
             try:
                 self.changes = await self._ask(request)
             except (KernelRefused, RuntimeError, TimeoutError) as error:

@@ -42,6 +42,8 @@ class AutogradShowing(AutogradActions):
     _notice = ""
     _warning = True
     _due = False
+    _first = ""
+    """What stood first among what can be opened."""
 
     def on_mount(self) -> None:
         """Nothing is shown yet."""
@@ -119,6 +121,7 @@ class AutogradShowing(AutogradActions):
             create_graph=control.create_graph,
             table=control.table,
             working=control.working,
+            can_end=control.can_end,
             notice=self._notice,
             warning=self._warning,
         )
@@ -156,12 +159,16 @@ class AutogradShowing(AutogradActions):
         status = self.kernel.status
         ready = status is not None and status.torch_state == "ready"
         if self._is_new("start", control.candidates, ready):
+            first = control.candidates[0].expression if control.candidates else ""
             self.blocks_of("start").show(
-                lambda width: start_blocks(control.candidates, torch_ready=ready, width=width)
+                lambda width: start_blocks(control.candidates, torch_ready=ready, width=width),
+                to_top=first != self._first,
             )
+            self._first = first
         if self._is_new("findings", control.findings):
             self.blocks_of("findings").show(
-                lambda width: finding_blocks(control.findings, width), to_top=True
+                lambda width: finding_blocks(control.findings, width, ran=control.done is not None),
+                to_top=True,
             )
         if self._is_new("changes", control.changes):
             self.blocks_of("changes").show(lambda width: change_blocks(control.changes, width), to_top=True)

@@ -52,6 +52,8 @@ class GraphState:
         self.create_graph = False
         self.working = ""
         """What the kernel computes for us; empty: nothing."""
+        self.can_end = False
+        """Whether that can be ended on its way."""
 
     def holds(self, graph: int) -> bool:
         """Return whether it is this graph that is open."""
@@ -86,6 +88,19 @@ class GraphState:
         if known is not None:
             return known.operation
         return self.structure.operation_of(node) if self.structure is not None else ""
+
+    def call_here(self) -> str:
+        """Return the node that is looked at as a call that can be checked; empty where its inputs have no names."""
+        node = self.nodes.get(self.node)
+        if node is None or self.structure is None or node.kind not in ("operation", "custom"):
+            return ""
+        first, end = self.structure.starts[self.node], self.structure.starts[self.node + 1]
+        inputs = [self.nodes.get(int(target)) for target in self.structure.targets[first:end]]
+        names = [one.name.partition(", ")[0] for one in inputs if one is not None and one.name]
+        if not names or len(names) != len(inputs):
+            return ""
+        called = f"{node.operation}.apply" if node.kind == "custom" else f"torch.{node.operation}"
+        return f"{called}({', '.join(names)})"
 
     def senders(self) -> list[str]:
         """Return what sent the gradient that came in at the step that is shown."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from screens.builder_bindings import BUILDER_KEYS, NEEDS_BLOCK, NEEDS_CODE
+from screens.builder_bindings import BUILDER_KEYS, NEEDS_BLOCK, NEEDS_CODE, TYPED_IN_FORM
 from screens.builder_control import BuilderControl
 from screens.builder_running import BuilderRunning, Doors
 from screens.builder_showing import PANE_TABS
@@ -95,6 +95,8 @@ class BuilderScreen(BuilderRunning):
                 self.control.look_again(catalogue=True)
                 if event.kind == "torch":
                     self.refresh_catalogue()
+            case news.CellFailed():
+                self.note_error(news_item)
             case news.CellEnded():
                 self.follow_cell(news_item)
 
@@ -110,6 +112,8 @@ class BuilderScreen(BuilderRunning):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what needs a block, or the code, where there is none."""
+        if action in TYPED_IN_FORM and self.query(PropertyForm) and self.form.has_focus:
+            return False
         if action in NEEDS_BLOCK and self.block is None:
             return None
         if action in NEEDS_CODE and not self.control.code:

@@ -93,7 +93,7 @@ class BuilderAsking(BuilderEditing):
         self.ask(self._palette.question(label))
         self.freshen_palette(label)
 
-    @work(exclusive=True, group="catalogue")
+    @work(exclusive=True, group="palette")
     async def freshen_palette(self, label: str) -> None:
         """Offer what has come into the namespace since the list was read."""
         before = self.control.catalogue

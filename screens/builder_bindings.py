@@ -12,6 +12,8 @@ NEEDS_BLOCK: Final = frozenset(
     ("remove", "duplicate", "shift", "wrap", "unwrap", "rename", "freeze", "into", "moving")
 )
 """Actions that make no sense without a block."""
+TYPED_IN_FORM: Final = frozenset(("place", "undo", "fix", "pane", "save", "open"))
+"""Actions in the bar whose keys are letters: in the form those are typed into its field."""
 NEEDS_CODE: Final = frozenset(("copy", "save", "train", "send", "try_out"))
 """Actions that make no sense before the kernel has told the code."""
 

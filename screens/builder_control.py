@@ -66,6 +66,7 @@ class BuilderControl:
         self._look = asyncio.Event()
         self._write = asyncio.Event()
         self._catalogue_due = True
+        self._reading = asyncio.Lock()
         self._note_slot()
         self.touch(kept_too=False)
 
@@ -185,15 +186,19 @@ class BuilderControl:
         )
 
     async def read_catalogue(self) -> None:
-        """Have the list of layers, if it may be another than the one that is known."""
-        if not self._catalogue_due:
-            return
-        self._catalogue_due = False
-        try:
-            self.catalogue = await self.ask(ListLayers())
-        except (KernelRefused, RuntimeError, TimeoutError):
-            self._catalogue_due = True  # the design's own problem says why
-            return
+        """Have the list of layers, if it may be another than the one that is known; who comes second waits for it."""
+        async with self._reading:
+            if not self._catalogue_due:
+                return
+            self._catalogue_due = False
+            try:
+                self.catalogue = await self.ask(ListLayers())
+            except (KernelRefused, RuntimeError, TimeoutError):
+                self._catalogue_due = True  # the design's own problem says why
+                return
+            except asyncio.CancelledError:
+                self._catalogue_due = True
+                raise
         self.layers = {one.layer: one for one in self.catalogue.layers}
         self._changed()
 

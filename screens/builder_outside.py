@@ -21,6 +21,7 @@ from tui.protocol.building import FileClass, ListClasses, OpenRun
 from tui.widgets.builder.questions import Choice, Question, among
 from tui.widgets.builder.storing import StoreRefused, read
 from tui.widgets.file_prompt import FilePrompt, Refused
+from tui.widgets.foreign import one_line
 
 _CALL: Final = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<arguments>.*)\))?$", re.DOTALL)
 FROM_FILE: Final = "file:"
@@ -40,6 +41,7 @@ class BuilderOutside(BuilderOpening):
     kernel: KernelSession
     _file = ""  # whose class is asked for
     _offered: tuple[FileClass, ...] = ()
+    _failed = ""  # what it raised
     _making: tuple[str, str] = ("", "")  # the cell that makes a model of a class, and the model's name
 
     def other_answers(self) -> dict[str, Callable[[str, str], str]]:
@@ -134,8 +136,15 @@ class BuilderOutside(BuilderOpening):
             self._making = (self.kernel.run_cell(code), model)
         except RuntimeError as error:
             return in_words(error)
+        self._failed = ""
         self.say(f"running {path.name}…", warning=False)
         return ""
+
+    def note_error(self, failed: news.CellFailed) -> None:
+        """Keep what a file raised until its cell is through."""
+        if failed.cell == self._making[0]:
+            raised = one_line(f"{failed.kind}: {failed.message}".strip(": "), 160)
+            self._failed = f"{Path(self._file).name} raised {raised} (F2 has where)"
 
     def follow_making(self, ended: news.CellEnded) -> None:
         """Open the model once the cell that makes it has run."""
@@ -146,7 +155,7 @@ class BuilderOutside(BuilderOpening):
         if ended.status == "ok":
             self.import_model(model)
         else:
-            self.say(f"{Path(self._file).name} was not run through: F2 has what it raised")
+            self.say(self._failed or f"{Path(self._file).name} was not run through: F2 has the cell")
 
     # -- runs -------------------------------------------------------------------------------------
 
@@ -158,7 +167,9 @@ class BuilderOutside(BuilderOpening):
         for record in list_runs(paths.runs_dir())[:MOST_RUNS]:
             info = record.info
             at = f"epoch {info.epoch}/{info.epochs or '?'}, {info.experiment}" if info is not None else ""
-            choices.append(Choice(str(record.folder), record.id, f"{record.status} · {at}"))
+            choices.append(
+                Choice(str(record.folder), record.name, f"{record.status} · {at} · {record.id[:15]}")
+            )
         if not choices:
             self.say(f"there are no runs in {paths.runs_dir()}")
             return

@@ -262,7 +262,9 @@ class BuilderRunning(BuilderOutside):
                 LONG_S,
             )  # fmt: skip
         except (KernelRefused, RuntimeError, TimeoutError) as error:
-            self.say(in_words(error))
+            self.say("")
+            self.action_train()  # another preset may fit; there is room for all of why here
+            self.chooser.refuse(in_words(error))
             return
         folder = self.doors.preset_folder or Path.cwd()
         folder.mkdir(parents=True, exist_ok=True)

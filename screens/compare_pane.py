@@ -104,8 +104,8 @@ def _labels(runs: Sequence[ComparedRun]) -> list[str]:
 
 def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) -> CompareData:
     """Return what the panel shows of these runs, the scatter with the knob and metric of these numbers."""
+    from tui.protocol.metrics import larger_is_better
     from tui.runs.compare import MAIN, differences, scatter
-    from tui.runs.summary import larger_is_better
 
     different = differences(runs)
     tags = dict.fromkeys(tag for run in runs for tag in run.metrics)

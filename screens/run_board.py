@@ -66,6 +66,7 @@ class BoardFrame(Vertical):
         self.per_page = 1
         self.pages = 1
         self.experiment = ""
+        self._grouped: tuple[object, object] = (None, None)  # which tags, how, the groups were made of
         self._late = False  # whether long series are being smoothed
         self._runs: list[ShownRun] = []
         self._curves: list[RunCurves] = []
@@ -81,6 +82,7 @@ class BoardFrame(Vertical):
     def reset(self) -> None:
         """Forget the runs: others are about to be shown."""
         self._runs, self._curves, self.groups, self.axes, self.settings = [], [], [], None, None
+        self._grouped = (None, None)
         self.looking, self.first = Looking(), 0
         if self.enlarged:
             self.enlarged = False
@@ -154,8 +156,10 @@ class BoardFrame(Vertical):
         from tui.widgets.run.groups import all_groups, arranged
 
         how = self.settings
-        tags = {tag for curves in self._curves for tag in curves.reader.series}
-        self.groups = arranged(all_groups(tags), how.order, how.hidden, how.added)
+        tags = frozenset(tag for curves in self._curves for tag in curves.reader.series)
+        if (tags, how) != self._grouped:
+            self._grouped = tags, how
+            self.groups = arranged(all_groups(tags), how.order, how.hidden, how.added)
         unit = unit_of(self._runs, how.x_unit)
         before = self.axes.whole if self.axes is not None and self.axes.unit == unit else None
         before = before if before is not None and before.log == how.log_x else None
@@ -190,7 +194,9 @@ class BoardFrame(Vertical):
         chosen, box = self.chosen, self.query_one(Grid)
         across, down = (1, 1) if self.enlarged else room(self.size.width, self.size.height - 1)
         self.per_page = across * down
-        self.pages = max(1, -(-len(chosen) // self.per_page))
+        pages, self.pages = self.pages, max(1, -(-len(chosen) // self.per_page))
+        if (pages > 1) != (self.pages > 1):
+            self.screen.refresh_bindings()
         self.first = min(self.first // self.per_page, self.pages - 1) * self.per_page
         columns, rows = grid(len(chosen), across, down)
         have = len(self.charts)

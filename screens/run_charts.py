@@ -28,6 +28,9 @@ class ChartBoard(BoardFrame):
         key("W", "smooth(-1)", "Smooth less", "charts.smooth-less", "Smooth less", show=False),
         key("x", "unit", "x axis", "charts.unit", "x by step, by epoch, by time", show=False),
         key("X", "log_x", "Log x", "charts.log-x", "Logarithmic x axes, or plain again", show=False),
+        key("y", "log_y", "Log y", "charts.log-y", "Logarithmic y axes, or plain again", show=False),
+        key("]", "page(1)", "More", "charts.more", "More charts: the next page of them", show=False),
+        key("[", "page(-1)", "Before", "charts.less", "The page of charts before", show=False),
         key("plus,equals_sign", "zoom(1)", "Zoom in", "charts.zoom-in", "Show less, about the cursor", show=False),
         key("minus,underscore", "zoom(-1)", "Zoom out", "charts.zoom-out", "Show more", show=False),
         key("shift+left", "pan(-1)", "Earlier", "charts.earlier", "Move what is shown to earlier steps", show=False),
@@ -52,6 +55,8 @@ class ChartBoard(BoardFrame):
         """Let a key pass that has nothing to do here."""
         if action == "leave":
             return self.looking.cursor is not None or self.enlarged
+        if action == "page":
+            return True if self.pages > 1 else None
         return True
 
     def focus_first(self) -> None:
@@ -182,6 +187,10 @@ class ChartBoard(BoardFrame):
         """Show other charts, so many pages further."""
         self.first = (self.first // self.per_page + pages) % self.pages * self.per_page
         self.draw()
+
+    def action_page(self, pages: int) -> None:
+        """Show other charts, so many pages further."""
+        self.turn_page(pages)
 
     def action_next_chart(self, by: int) -> None:
         """Put the focus on another chart of the page; an enlarged one gives way to the next."""

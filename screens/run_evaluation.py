@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tui.runs.reader import RunReader
 from tui.runs.summary import best
-from tui.runs.views import ViewsReader
+from tui.runs.views import View
 from tui.widgets.panels.evaluation import EvaluationData, Figure
 
 
-def evaluation_of(reader: RunReader, views: ViewsReader) -> EvaluationData:
+def evaluation_of(reader: RunReader, views: Mapping[str, View]) -> EvaluationData:
     """Return the newest figures of test and validation set, test first, and the views there are."""
     figures = []
     for split in ("test/", "val/"):
@@ -20,4 +22,4 @@ def evaluation_of(reader: RunReader, views: ViewsReader) -> EvaluationData:
             figures.append(
                 Figure(tag, point.value, point.step, top.value if top else None, top.step if top else 0)
             )
-    return EvaluationData(tuple(figures), views.views)
+    return EvaluationData(tuple(figures), views)

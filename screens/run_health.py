@@ -21,8 +21,10 @@ def _percent(value: float) -> str:
 
 GAUGES: Final[tuple[tuple[str, str, Callable[[float], str]], ...]] = (
     (SAMPLES_PER_S, "samples/s", lambda value: words.count(float(f"{value:.3g}"))),
-    ("machine/cpu_percent", "CPU of this process", _percent),
+    ("machine/process_cpu_percent", "CPU of this process", lambda value: f"{value / 100:.1f} cores"),
+    ("machine/cpu_percent", "CPU of the machine", _percent),
     ("machine/rss_bytes", "memory of this process", lambda value: words.size(int(value))),
+    ("machine/available_bytes", "memory still available", lambda value: words.size(int(value))),
     ("gpu/utilization_percent", "GPU", _percent),
     ("memory/allocated_bytes", "GPU memory allocated", lambda value: words.size(int(value))),
     ("memory/reserved_bytes", "GPU memory reserved", lambda value: words.size(int(value))),

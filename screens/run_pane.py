@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from screens.run_charts import ChartBoard
+from screens.run_views import RunViews
 from tui.protocol.messages import RunState
 from tui.widgets.pace import terminal_is_behind
 from tui.widgets.run.header import RunHeader, RunLog
@@ -36,7 +37,8 @@ class RunPane(Vertical):
     DEFAULT_CSS = """
     RunPane {
         height: 1fr;
-        &.-enlarged RunHeader, &.-enlarged RunLog { display: none; }
+        &.-enlarged RunHeader, &.-enlarged RunLog, &.-enlarged ViewLine { display: none; }
+        &.-beside RunLog { display: none; }
     }
     """
 
@@ -58,14 +60,14 @@ class RunPane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay out header, charts and log."""
         yield RunHeader()
-        yield ChartBoard(id="charts")
+        yield RunViews()
         yield RunLog()
 
     def open(self, folder: Path) -> None:
         """Show a run, and follow it while it grows."""
         self.reader = None
-        self.board.reset()
-        self.board.focus_first()
+        self.views.reset()
+        self.views.go_to(self.views.current)
         self.follow(folder)
 
     def poke(self) -> None:
@@ -89,7 +91,12 @@ class RunPane(Vertical):
     @property
     def board(self) -> ChartBoard:
         """The charts."""
-        return self.query_one(ChartBoard)
+        return self.views.board
+
+    @property
+    def views(self) -> RunViews:
+        """The charts and the views beside them."""
+        return self.query_one(RunViews)
 
     @on(ChartBoard.Shown)
     def charts_shown(self, event: ChartBoard.Shown) -> None:
@@ -101,6 +108,11 @@ class RunPane(Vertical):
         """Give one chart all of the room."""
         self.set_class(event.on, "-enlarged")
 
+    @on(RunViews.Switched)
+    def view_switched(self, event: RunViews.Switched) -> None:
+        """Give the room of the log to what stands beside the charts."""
+        self.set_class(event.view != "charts", "-beside")
+
     @work(exclusive=True, group="follow")
     async def follow(self, folder: Path) -> None:
         """Read the run and show what is new, for as long as it is the one shown."""
@@ -110,7 +122,8 @@ class RunPane(Vertical):
         while True:
             cpu_s = time.process_time()
             changes = await asyncio.to_thread(reader.poll)
-            due = due or bool(changes)
+            fresh = await asyncio.to_thread(self.views.poll, folder)
+            due = due or bool(changes) or fresh
             if due and not changes.more and not terminal_is_behind(self.app):
                 due = False
                 self.show_run()
@@ -141,7 +154,7 @@ class RunPane(Vertical):
             header = replace(header, phase=own.phase, batch=own.batch, epoch=own.epoch)
         self.query_one(RunHeader).show_run(header)
         self.query_one(RunLog).show_tail(reader.log.lines)
-        self.board.show([(header.name, reader)])
+        self.views.show(reader)
 
 
 def _place(run: RunState | None) -> tuple[str, str, int, int] | None:

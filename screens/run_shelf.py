@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from tui.protocol.metrics import larger_is_better
 from tui.runs.compare import ComparedRun, RunTable, differences
 from tui.runs.filtering import Term, matching, parse_filter
 from tui.runs.labels import parse_tags, tags_text, write_labels
 from tui.runs.record import LIVE
-from tui.runs.summary import larger_is_better
 from tui.widgets import words
 from tui.widgets.run.entries import RunEntry
 

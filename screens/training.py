@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher
 
 from screens.compare_pane import ComparePane
 from screens.run_pane import RunPane
+from screens.training_export import EXPORT_KEY, TrainingExport
 from screens.training_runs import TrainingRuns
 from screens.training_tune import STEERING, TUNE_KEYS, TrainingTune
 from tui.client import news
@@ -24,6 +25,7 @@ from tui.protocol.run import RunSpec
 from tui.widgets.keys import key
 from tui.widgets.run.entries import PresetEntry
 from tui.widgets.run.picker import RunPicker
+from tui.widgets.run.view_line import RunView
 from tui.widgets.start.view import StartView
 from tui.widgets.tune.panel import TunePanel
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 STEERED = ("running", "paused")
 
 
-class TrainingScreen(TrainingTune, TrainingRuns):
+class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
     """One run, live or not, and the list to choose it from."""
 
     MODE = "training"
@@ -56,6 +58,11 @@ class TrainingScreen(TrainingTune, TrainingRuns):
         key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
         key("]", "charts(1)", "More", "training.next", "The next four charts"),
         key("[", "charts(-1)", "Before", "training.previous", "The four charts before", show=False),
+        key("1", "view('charts')", "Charts", "training.charts", "The curves of the run", show=False),
+        key("2", "view('layers')", "Layers", "training.layers", "Gradients, updates, activations by layer", show=False),
+        key("3", "view('evaluation')", "Evaluation", "training.evaluation", "Confusion, worst samples", show=False),
+        key("4", "view('health')", "Health", "training.health", "Alerts, a step's time, the machine", show=False),
+        EXPORT_KEY,
         key("escape", "back", "Back", "training.back", "From the list back to the run", show=False),
     ]  # fmt: skip
 
@@ -258,6 +265,11 @@ class TrainingScreen(TrainingTune, TrainingRuns):
     def action_log_y(self) -> None:
         """Draw the charts on a logarithmic y axis, or on a plain one again."""
         self.pane.toggle_log_y()
+
+    def action_view(self, view: RunView) -> None:
+        """Show the charts, or what is beside them."""
+        self.show_part("run")
+        self.pane.views.go_to(view)
 
     def action_charts(self, pages: int) -> None:
         """Show the next four charts."""

@@ -38,32 +38,45 @@ class TrainingStart(BaseScreen):
     """The part of the Training screen that starts runs. `spec_for` is set by the screen."""
 
     spec_for: Callable[[Path], RunSpec]
-    ELSEWHERE: ClassVar[frozenset[str]] = frozenset({"back"})
-    """Actions of the screen that make sense while the form is shown."""
+    ELSEWHERE: ClassVar[dict[str, frozenset[str]]] = {
+        "start": frozenset({"back"}), "picker": frozenset({"back", "choose"}),
+    }  # fmt: skip
+    """Actions of the screen that make sense while the form, or the list, is shown: the others are about a run."""
+    part: str = "picker"
+    """What is shown: the run, the list (``picker``), the form (``start``), or another part."""
 
     @property
     def start_view(self) -> StartView:
         """The form and what stands beside it."""
         return self.query_one(StartView)
 
-    starting: bool = False
-    """Whether the form is shown."""
+    @property
+    def starting(self) -> bool:
+        """Whether the form is shown."""
+        return self.part == "start"
 
     def show_part(self, part: str) -> None:
-        """Show the run, the list (``picker``) or the form (``start``)."""
+        """Show the run, the list, the form, or another part."""
         self.query_one(ContentSwitcher).current = part
-        was, self.starting = self.starting, part == "start"
-        if was != self.starting:
+        before, self.part = self.part, part
+        if before != part:
             self.refresh_bindings()
 
     def means_nothing_here(self, action: str) -> bool:
-        """Return whether an action of the screen is about something that the form hides."""
+        """Return whether an action of the screen is about something that is not shown."""
+        if self.part not in self.ELSEWHERE:
+            return False
         own = {
             binding.action.partition("(")[0]
             for binding in type(self).BINDINGS
             if isinstance(binding, Binding)
         }
-        return self.starting and action in own - self.ELSEWHERE
+        return action in own - self.ELSEWHERE[self.part]
+
+    def on_screen_resume(self) -> None:
+        """Have the models that there are now: another screen may have made one."""
+        if self.starting:
+            self.read_choices()
 
     # -- the form ---------------------------------------------------------------------------------
 
@@ -93,7 +106,6 @@ class TrainingStart(BaseScreen):
         values = remembered(paths.start_file(), spec.preset)
         self.start_view.show(preset, spec, values, device=auto, devices=("auto", *own, "cpu"))
         self.show_part("start")
-        self.app.stylesheet.update(self)  # at once: the enter key that may follow is for the form
         self.start_view.focus_form()
         self.read_choices()
         if problem:

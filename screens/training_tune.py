@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import Final
 
 from textual import on, work
 from textual.binding import BindingType
-from textual.widgets import ContentSwitcher
 
 from screens.run_pane import RunPane
 from screens.training_start import TROUBLE, TrainingStart, reason
@@ -50,8 +49,6 @@ _AROUND = 6
 class TrainingTune(TrainingStart):
     """The part of the Training screen that changes a run in progress."""
 
-    ELSEWHERE: ClassVar[frozenset[str]] = TrainingStart.ELSEWHERE
-
     @property
     def own_run(self) -> RunState | None:
         """The run of our kernel if it is the one shown and has not ended; the screen's."""
@@ -86,7 +83,6 @@ class TrainingTune(TrainingStart):
             return
         panel.start_anew()
         panel.display = True
-        self.app.stylesheet.update(self)  # at once: what is typed next is for the panel
         self.set_focus(panel)
         self.read_tuning()
 
@@ -94,7 +90,7 @@ class TrainingTune(TrainingStart):
     def close_tuning(self) -> None:
         """Close the panel."""
         self.tune_panel.display = False
-        if self.query_one(ContentSwitcher).current == "run":
+        if self.part == "run":
             self.set_focus(self.query_one(RunPane).query("Chart").first())
 
     def settle_tuning(self) -> None:
@@ -102,7 +98,7 @@ class TrainingTune(TrainingStart):
         panel = self.tune_panel
         if not panel.display:
             return
-        if self.own_run is None or self.query_one(ContentSwitcher).current != "run":
+        if self.own_run is None or self.part != "run":
             self.close_tuning()
         else:
             self.read_tuning()

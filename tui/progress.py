@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tui.protocol.run import LOSS
+from tui.protocol.run import DETAILS, LOSS
 from tui.runs.reader import RunReader
 from tui.runs.summary import latest, progress, step_series
 from tui.widgets import words
 from tui.widgets.foreign import clean, plain
 
-HIDDEN = ("time/", "grad_norm/", "update_ratio/", "memory/")
 PLAIN_EVERY_S = 10.0
 
 
@@ -100,7 +99,7 @@ def summary(reader: RunReader) -> dict[str, object]:
     steps = step_series(reader.series)
     count = max(info.step if info else 0, len(steps) if steps is not None else 0)
     seconds = float(info.train_s or 0.0) if info else 0.0
-    values = {tag: value for tag, value in latest(reader.series).items() if not tag.startswith(HIDDEN)}
+    values = {tag: value for tag, value in latest(reader.series).items() if not tag.startswith(DETAILS)}
     result: dict[str, object] = {
         "run": reader.record.id,
         "status": reader.record.status,

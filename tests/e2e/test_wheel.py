@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRESETS = ["digits_cnn", "linear_regression", "spiral_mlp"]
+PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.py"))
 
 
 def shipped() -> set[str]:
@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_tree_and_nothing_else(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == shipped()
     suffixes = {Path(name).suffix for name in names}
-    assert {".py", ".tcss", ".gz"} <= suffixes
+    assert {".py", ".tcss", ".gz", ".csv"} <= suffixes
 
 
 def test_the_wheel_says_how_to_start_it_and_under_what_licence(wheel: Path) -> None:

@@ -328,7 +328,7 @@ def _symmetric(a: Tensor) -> Tensor:
 
 def _both_of_eigh(a: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(_symmetric(a))
-    return (vectors.abs() * values).sum(0)
+    return torch.as_tensor((vectors.abs() * values).sum(0))
 
 
 def _masked_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -130,7 +130,7 @@ def test_a_cell_waits_for_the_backward_and_then_goes_first() -> None:
     order.append("cell")
     backward.join(20)
     assert order == ["told", "cell"]
-    assert "waits" in told[0]
+    assert "Waits for the backward" in told[0]
     assert found[0].error == ""
     assert x.grad is not None
     with pytest.raises(AutogradError, match="A cell is running"):

@@ -42,7 +42,7 @@ def test_vanishing_names_the_layers() -> None:
     model = deep(nn.Sigmoid, 1.0)
     finding = found(model(torch.randn(32, 16)).pow(2).mean(), model=model)["vanishing"]
     assert finding.name == "model[0].weight"
-    assert "model[14].weight" in finding.words
+    assert "at the output of model[14]" in finding.words
     assert finding.cure
 
 
@@ -51,6 +51,43 @@ def test_exploding_names_the_layers() -> None:
     finding = found(model(torch.randn(32, 16)).mean(), model=model)["exploding"]
     assert (finding.kind, finding.name) == ("exploding", "model[0].weight")
     assert "grow" in finding.words
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(0.3, "vanishing"), (3.0, "exploding")])
+def test_gradients_through_time_are_those_of_a_weight_used_again(scale: float, kind: str) -> None:
+    weight = nn.Parameter(torch.eye(4) * scale)
+    state = torch.ones(2, 4)
+    for _ in range(20):
+        state = state @ weight
+    finding = found(state.sum(), W=weight)[kind]
+    assert finding.words.startswith("W is used 20 times")
+    assert "0.3 times" in finding.words or "3.3 times" in finding.words or "3 times" in finding.words
+    assert finding.name == "W"
+
+
+def test_a_recurrence_that_keeps_its_size_has_no_findings() -> None:
+    weight = nn.Parameter(torch.eye(4))
+    state = torch.ones(2, 4)
+    for _ in range(20):
+        state = torch.nn.functional.linear(state, weight)
+    assert found(state.sum(), W=weight) == {}
+
+
+def test_a_gradient_that_is_nan_because_forward_was_points_there() -> None:
+    x = torch.tensor([-1.0, 2.0], requires_grad=True)
+    y = x.log()
+    rows = found((y * y).sum(), x=x, y=y)
+    assert "log of 0" in rows["first nan forward"].cure
+    assert rows["first nan backward"].cure.startswith("Mend the forward first")
+
+
+def test_a_spent_graph_comes_after_what_is_wrong() -> None:
+    model = deep(nn.Sigmoid, 1.0)
+    root = model(torch.randn(32, 16)).pow(2).mean()
+    graph = walk_graph(root)
+    caught = run_backward(graph, "backward", ONE)
+    rows = diagnose(graph, name_nodes(graph, {"model": model}), caught, {"model": model}).rows
+    assert [row.kind for row in rows] == ["vanishing", "spent"]
 
 
 def test_dead_relus() -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -208,7 +209,8 @@ PROBLEMS: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
         {"loss": "def loss():\n    return lambda output, target: torch.ones(())"}, "loss", ("depends on no parameter",),
     ),
     "NaN": (
-        {"data": data_of("torch.full((64, 6), float('nan'))", IDS), "model": LINEAR}, "loss", ("is nan",),
+        {"data": data_of("torch.full((64, 6), float('nan'))", IDS), "model": LINEAR}, "loss",
+        ("is nan, since the batch holds NaN",),
     ),
     "data that raises": ({"data": "def data():\n    raise OSError('no such disk')"}, "data", ("no such disk",)),
     "a sample that raises": (
@@ -226,7 +228,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
             """
         },
         "data",
-        ("label", "tiny.py"),
+        ("there is no key 'label'", "tiny.py"),
     ),
     "a wrong optimizer": ({"optimizer": "def optimizer(parameters):\n    return None"}, "optimizer", ("None",)),
     "metrics that are no dict": (
@@ -251,6 +253,18 @@ PROBLEMS: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
         },
         "backward",
         ("in place",),
+    ),
+    "a tuple of outputs": (
+        {"model": "def model():\n    return nn.LSTM(6, 2)"}, "loss",
+        ("gives a tuple (float32 (16, 2)", "CrossEntropyLoss takes a tensor"),
+    ),
+    "layers without a size": (
+        {"model": "def model():\n    return nn.Sequential(nn.LazyLinear(2))"}, "model", ("0.weight has no size yet",),
+    ),
+    "a square root of less than nothing": (
+        {"loss": "def loss():\n    return lambda output, target: (output - 99).sqrt().mean()"},
+        "loss",
+        ("is nan, of an output that is finite",),
     ),
     "out of memory": (
         {"model": "def model():\n    raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')"},
@@ -297,6 +311,15 @@ WARNINGS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "silent broadcasting": (
         {"data": data_of(ROWS, "torch.randn(64)"), "model": ONE_OUTPUT, "loss": MSE, "metrics": ""},
         ("output (16, 1) with target (16,) by broadcasting", "target.unsqueeze(1)"),
+    ),
+    "silent broadcasting in a difference": (
+        {
+            "data": data_of(ROWS, "torch.randn(64)"),
+            "model": ONE_OUTPUT,
+            "loss": "def loss():\n    return lambda output, target: ((output - target) ** 2).mean()",
+            "metrics": "",
+        },
+        ("output (16, 1) with target (16,) by broadcasting",),
     ),
     "silent broadcasting in a loss of one's own": (
         {
@@ -399,6 +422,16 @@ def test_random_streams_and_folder_are_as_before_and_nothing_is_printed(
     assert not [name for name in set(sys.modules) - modules if name.startswith("experiment_")]
     assert sys.path == path
     assert capsys.readouterr().out == ""
+
+
+def test_a_warning_that_was_dropped_comes_again(write_preset: WritePreset) -> None:
+    parts, _ = WARNINGS["silent broadcasting"]
+    preset = write_preset(**parts)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")  # once for a place in the code
+        for count in (1, 2):
+            tried(preset)
+            assert [warning.filename.endswith("nn/modules/loss.py") for warning in said].count(True) == count
 
 
 def test_the_default_dtype_is_put_back(write_preset: WritePreset) -> None:

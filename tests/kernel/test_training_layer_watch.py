@@ -246,3 +246,24 @@ def test_a_sample_pays_for_itself_with_time_without() -> None:
         model(x)
     assert watch.next_at_s - perf_counter() > 1.9
     assert LayerWatch(model, CPU, enabled=False).next_at_s == float("inf")
+
+
+@pytest.mark.cuda
+def test_nothing_waits_for_the_device() -> None:
+    device = torch.device("cuda:0")
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).to(device)
+    x = torch.randn(4, 1, 8, 8, device=device)
+    expected = model[0](x).mean().item()
+    watch = LayerWatch(model, device)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with watch.sampling(1):
+            model(x)
+        list(watch.take())
+        with watch.sampling(2):
+            model(x)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    samples = list(watch.take(wait=True))
+    assert samples[-1][0] == 2
+    assert dict(samples[-1][2])["activation_mean/0"] == pytest.approx(expected, rel=1e-4)

@@ -26,8 +26,8 @@ from tui.kernel.training.checkpoints import Checkpoints
 from tui.kernel.training.events import EventFile, LogWriteError
 from tui.kernel.training.experiment import read_source
 from tui.kernel.training.gradients import GradientSampler
-from tui.kernel.training.loop import Loop
 from tui.kernel.training.handover import Handover
+from tui.kernel.training.loop import Loop
 from tui.protocol.messages import RunState
 from tui.protocol.preset import PresetError
 from tui.protocol.run import LOSS, RunSpec, phase_tag

@@ -35,7 +35,7 @@ def planned(preset: str, *, run_in_progress: bool = False, **spec: object) -> Sc
         RunSettings(optimizer="SGD(lr=0.5, momentum=0.9)", scheduler="OneCycleLR(max_lr=0.1, total_steps=9)"),
         RunSettings(scheduler="CosineAnnealingWarmRestarts(T_0=2)"),
     ],
-    ids=str,
+    ids=lambda settings: settings.scheduler or settings.optimizer or "plain",
 )
 def test_it_is_what_a_run_has(
     settings: RunSettings, write_preset: WritePreset, trainer: Trainer, tmp_path: Path
@@ -135,6 +135,17 @@ def test_a_schedule_that_ends_too_soon_is_told_with_what_comes_before(write_pres
     plan = planned(write_preset(), knobs={"epochs": 5}, settings=settings)
     assert len(plan.lrs) == 3
     assert "fails after epoch 3 of 5" in plan.problem
+
+
+def test_of_a_run_that_is_resumed_with_its_own_knobs_and_settings(
+    write_preset: WritePreset, trainer: Trainer, tmp_path: Path
+) -> None:
+    preset, settings = write_preset(), RunSettings(scheduler="ExponentialLR(gamma=0.5)")
+    knobs: dict[str, bool | int | float | str] = {"epochs": 2, "lr": 0.5}
+    spec = RunSpec(preset, str(tmp_path / "runs"), knobs=knobs, device="cpu", settings=settings)
+    folder = finished(trainer, spec)
+    assert planned(preset, resume=str(folder), knobs={"epochs": 3}).lrs == (0.5, 0.25, 0.125)
+    assert "no run directory" in planned(preset, resume=str(tmp_path)).problem
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -24,10 +24,11 @@ from tests.kernel.training_oracle import (
     wait_for,
 )
 from tui.kernel.training import RunRefused, Trainer
-from tui.kernel.training.best import criterion, is_better_high
+from tui.kernel.training.best import criterion
 from tui.kernel.training.loaders import with_workers
 from tui.kernel.training.refusals import SettingsError
 from tui.protocol.messages import RunState
+from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import RunSettings, RunSpec
 
 LBFGS = "def optimizer(parameters):\n    return torch.optim.LBFGS(parameters, lr=0.1, max_iter=3)"
@@ -347,7 +348,7 @@ def test_the_metric_to_go_by_and_which_way_is_better() -> None:
     assert (criterion(val, "").name, criterion(val, "").higher) == ("accuracy", True)
     assert (criterion(val, "val/macro_f1").name, criterion(val, "macro_f1").higher) == ("macro_f1", True)
     assert not criterion(val, "loss").higher
-    assert not is_better_high("map_error")
+    assert not larger_is_better("map_error")
     wrong = criterion(val, "macro_fl")
     assert wrong.name == "accuracy"
     assert "loss, accuracy, macro_f1, map_error" in wrong.problem

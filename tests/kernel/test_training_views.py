@@ -151,6 +151,14 @@ def test_an_autoencoder_with_labels_is_no_classifier() -> None:
     assert gathered(given, [(x, y)]) == {}
 
 
+def test_what_an_own_step_does_with_yes_and_no_is_not_guessed() -> None:
+    real = torch.rand(8, 1, 4, 4)
+    given = experiment(
+        nn.Identity(), nn.BCEWithLogitsLoss(), step=lambda model, batch, loss: loss(model(batch[0]), batch[1])
+    )
+    assert gathered(given, [(real, real)]) == {}
+
+
 def test_losses_are_those_of_the_loss_whatever_it_is() -> None:
     output, target = torch.randn(9, 4), torch.randint(4, (9,))
     weight = torch.rand(4)

@@ -64,8 +64,10 @@ def facts(shape: tuple[int, ...], *values: float, grad_fn: str = "") -> TensorFa
     )  # fmt: skip
 
 
-def flow(label: str, shape: tuple[int, ...], *values: float, to: int = -1, holder: str = "") -> Flow:
-    return Flow(label, to, facts(shape, *values), tuple(values), holder)
+def flow(
+    label: str, shape: tuple[int, ...], *values: float, to: int = -1, holder: str = "", view: str = ""
+) -> Flow:
+    return Flow(label, to, facts(shape, *values), tuple(values), holder, view)
 
 
 # nodes: 0 sum, 1 relu, 2 add, 3 leaf b, 4 mul, 5 leaf w; in the order in which autograd runs them
@@ -99,8 +101,8 @@ STEPS = (
     BackwardStep(
         1,
         NODES[1],
-        (flow("grad of output", (3,), 1.0, 1.0, 1.0),),
-        (flow("result", (3,), 2.5, 0.0, 0.0),),
+        (flow("grad of output", (3,), 1.0, 1.0, 1.0, view="graph1.grads[1][0]"),),
+        (flow("result", (3,), 2.5, 0.0, 0.0, view="graph1.saved[1]['result']"),),
         (flow("grad of self", (3,), 1.0, 0.0, 0.0, to=2),),
         ("d self (3,) = g * (result > 0)",),
     ),

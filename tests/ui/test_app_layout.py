@@ -126,7 +126,9 @@ def assert_room(app: App[int], mode: str) -> None:
     }  # fmt: skip
     kinds: tuple[type[Widget], ...] = (ModeTabs, StatusBar, *parts.get(mode, (RecordTable,)))
     for kind in kinds:
-        for widget in app.screen.query(kind):
+        widgets = [widget for widget in app.screen.query(kind) if shown(widget)]
+        assert widgets, kind
+        for widget in widgets:
             assert widget.region.height >= 1, kind
             assert widget.region.width >= 10, kind
     tabs, bar = app.screen.query_one(ModeTabs), app.screen.query_one(StatusBar)

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from screens.autograd import AutogradScreen
 from screens.tensor_viewer import TensorViewer
-from tests.ui.fake_graphs import DONE, FakeGraphs, Y, on_autograd, open_y
+from tests.ui.fake_graphs import DONE, NODES, FakeGraphs, Y, on_autograd, open_y
 from tests.ui.fake_session import screen_rows, screen_text, shown, typed, until
 from tui.protocol.autograd import (
     CheckGradient,
@@ -243,9 +243,13 @@ async def test_escape_cancels_what_is_computed() -> None:
         await open_y(pilot, screen)
         session.hold(RunBackward)
         await pilot.press("b")
-        await until(pilot, lambda: "esc cancels" in screen_rows(pilot.app)[1])
+        await until(pilot, lambda: "backward: esc ends it" in screen_rows(pilot.app)[1])
         await pilot.press("escape")
         await until(pilot, lambda: session.of(CancelCompute))
+        assert "ends after this operation" in screen_rows(pilot.app)[1]
+        await pilot.press("escape")  # it is asked to already
+        await pilot.pause()
+        assert len(session.of(CancelCompute)) == 1
         assert screen.control.opened is not None
         session.release()
         await until(pilot, lambda: not screen.control.working)
@@ -308,6 +312,75 @@ async def test_a_row_opens_the_viewer_with_the_gradient_beside() -> None:
         viewer = pilot.app.screen
         assert isinstance(viewer, TensorViewer)
         assert (viewer._expression, viewer._other) == ("w", "w.grad")
+
+
+async def test_the_gradient_between_and_what_was_saved_open_in_the_viewer() -> None:
+    session = FakeGraphs()
+    async with on_autograd(session) as (pilot, screen):
+
+        async def viewed() -> tuple[str, str | None]:
+            await until(pilot, lambda: isinstance(pilot.app.screen, TensorViewer))
+            viewer = pilot.app.screen
+            assert isinstance(viewer, TensorViewer)
+            found = (viewer._expression, viewer._other)
+            viewer.dismiss()
+            await until(pilot, lambda: pilot.app.screen is screen)
+            return found
+
+        await open_y(pilot, screen)
+        await pilot.press("v")  # the root has a name
+        assert await viewed() == ("y", None)
+        await backward(pilot, screen)
+        await pilot.press("right")
+        await until(pilot, lambda: "step 2 of 6" in text_of(pilot))
+        await pilot.press("v")  # relu has none: its gradient
+        assert await viewed() == ("graph1.grads[1][0]", None)
+        screen.set_focus(screen.blocks_of("step"))
+        await pilot.press("down", "enter")
+        assert await viewed() == ("graph1.saved[1]['result']", None)
+
+
+async def test_a_backward_that_fails_goes_to_where_it_did() -> None:
+    session = FakeGraphs()
+    failed = replace(DONE, order=DONE.order, error="Backward stopped (at relu): mend it.", failed=1)
+    session._answer = _without(session, RunBackward, failed)  # type: ignore[method-assign]
+    async with on_autograd(session, size=(80, 24)) as (pilot, screen):
+        await open_y(pilot, screen)
+        await pilot.press("b")
+        await until(pilot, lambda: "step 2 of 6" in text_of(pilot))
+        assert screen.graph.current == 1
+        await until(pilot, lambda: "mend it." in "".join(screen_rows(pilot.app)[1:4]))
+
+
+async def test_gradcheck_begins_with_the_node_where_its_inputs_have_names() -> None:
+    session = FakeGraphs()
+    async with on_autograd(session) as (pilot, screen):
+        await open_y(pilot, screen)
+        await until(pilot, lambda: len(screen.control.nodes) == 6)
+        await pilot.press("c")
+        assert screen.asking.line.value == ""  # the sum is of what has no name
+        await pilot.press("escape")
+        screen.look_at(4)
+        assert screen.control.call_here() == ""  # of x we know no name
+        screen.control.nodes[4] = replace(NODES[4], kind="custom", operation="Square")
+        structure = screen.control.structure
+        assert structure is not None
+        targets = structure.targets.copy()
+        targets[structure.starts[4]] = 3
+        screen.control.structure = replace(structure, targets=targets)
+        await pilot.press("c")
+        assert screen.asking.line.value == "Square.apply(b, w)"
+
+
+@pytest.mark.parametrize("focus", ["graph", "gradients"])
+async def test_the_keys_fit_80_columns_with_a_graph(focus: str) -> None:
+    session = FakeGraphs()
+    async with on_autograd(session, size=(80, 24)) as (pilot, screen):
+        await open_y(pilot, screen)
+        if focus == "gradients":
+            await pilot.press("g")
+        await until(pilot, lambda: "Quit" in screen_rows(pilot.app)[-1])
+        assert "f1 Help" in screen_rows(pilot.app)[-1]
 
 
 async def test_zero_and_descend_show_before_and_after() -> None:

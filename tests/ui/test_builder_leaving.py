@@ -166,6 +166,26 @@ async def test_a_preset_is_asked_for_saved_and_trained(tmp_path: Path) -> None:
         assert trained[0].read_text() == "# a preset\n"
 
 
+async def test_why_a_model_does_not_train_on_some_data_is_said_where_other_data_can_be_chosen(
+    tmp_path: Path,
+) -> None:
+    digits = tmp_path / "digits.py"
+    digits.write_text("")
+    words = "A batch of this data is (16, 8) [/b], and the model is for (N, 1, 28, 28): " + "too small " * 12
+    session = BuilderSession()
+    session.answers[ComposePreset] = KernelRefused(Refusal("bad request", words.strip()))
+    doors = Doors(lambda: [PresetEntry(digits, "digits", "Handwritten digits")])
+    async with builder(session, doors=doors, size=(80, 24)) as (pilot, screen):
+        await add(pilot, "flat | lin 10")
+        await until(pilot, lambda: settled(screen))
+        await pilot.press("p")
+        for wish in ("data", "loss", "trainer"):
+            await until(pilot, lambda wish=wish: screen.chooser.wish == wish)  # type: ignore[misc]
+            await pilot.press("enter")
+        await until(pilot, lambda: words.strip() in " ".join(screen_text(pilot.app).split()))
+        assert screen.chooser.wish == "data"
+
+
 async def test_a_model_of_the_namespace_is_opened_as_blocks() -> None:
     session = BuilderSession()
     session.answers[ListModules] = LISTED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
@@ -34,6 +35,26 @@ def labels(design: Design) -> list[str]:
 def tree_text(app: App[int]) -> str:
     """What stands left of the code."""
     return "\n".join(row.split("▏")[0] for row in screen_rows(app))
+
+
+async def test_layers_typed_before_the_kernel_has_told_which_there_are_are_placed_once_it_has() -> None:
+    session = BuilderSession()
+    gate, ask = asyncio.Event(), session.ask
+
+    async def late(request: Any, *, timeout_s: float | None = None) -> Any:
+        if isinstance(request, ListLayers):
+            await gate.wait()
+        return await ask(request, timeout_s=timeout_s)
+
+    session.ask = late  # type: ignore[method-assign]
+    async with builder(session, ready=lambda screen: not screen.control.stale) as (pilot, screen):
+        await add(pilot, "conv 6 5")
+        await until(pilot, lambda: "has not told its layers yet" in screen_text(pilot.app))
+        gate.set()
+        await until(pilot, lambda: "Conv2d" in screen_text(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(screen.control.design.body))
+        assert labels(screen.control.design) == ["Conv2d(out_channels=6, kernel_size=5)"]
 
 
 # -- placing ----------------------------------------------------------------------------------------
@@ -443,3 +464,20 @@ def test_saving_nothing_over_something_keeps_both_whole(tmp_path: Path) -> None:
     save(path, Kept(batch=7))
     assert load(path) == Kept(batch=7)
     assert [one.name for one in tmp_path.iterdir()] == ["builder.json"]
+
+
+async def test_the_form_is_gone_through_by_keys_and_the_bar_offers_no_letters_there() -> None:
+    async with builder() as (pilot, screen):
+        await add(pilot, "conv 8 3")
+        await until(pilot, lambda: settled(screen) and "Add" in screen_rows(pilot.app)[-1])
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.form.has_focus and "Add" not in screen_rows(pilot.app)[-1])
+        await pilot.press("end")
+        assert screen.form.field is not None
+        assert screen.form.field.name == "frozen"
+        await pilot.press("up", "up", "up", "up")
+        assert screen.form.field.name == "init"
+        await pilot.press("home")
+        assert screen.form.field.name == "in_channels"
+        await pilot.press("escape")
+        await until(pilot, lambda: "Add" in screen_rows(pilot.app)[-1])

@@ -104,6 +104,10 @@ def line(app: BoardApp) -> str:
     return app.board.query_one(BoardLine).render_line(0).text
 
 
+def cursor_of(app: BoardApp) -> float | None:
+    return app.board.looking.cursor
+
+
 def head(chart: Chart) -> str:
     return chart.render_line(0).text
 
@@ -128,8 +132,6 @@ async def test_smoothing_goes_through_its_strengths_and_is_told(run: WrittenRun)
         assert "EMA" not in head(lr)
         assert "EMA 0.9" in head(norm)
         await press(pilot, "y")
-        app.board.action_log_y()
-        await settled(pilot)
         assert "EMA 0.9 of log" in head(loss)
         await press(pilot, "W", "W")
         assert "w raw" in line(app)
@@ -143,16 +145,16 @@ async def test_x_goes_by_step_epoch_and_time_and_the_cursor_stays_on_its_step(ru
     async with app.run_test(size=(120, 27)) as pilot:
         await settled(pilot)
         await press(pilot, "left", "ctrl+left")
-        step = app.board.looking.cursor
+        step = cursor_of(app)
         assert step is not None
         assert f"step {step:.0f} · epoch {step / 100:.2f}" in line(app)
         for unit, x in (("epoch", step / 100), ("time", (step - 1) / 10), ("step", step)):
             await press(pilot, "x")
-            assert app.board.looking.cursor == pytest.approx(x)
+            assert cursor_of(app) == pytest.approx(x)
             assert f"step {step:.0f} ·" in line(app)
             assert shown(app)[0].data.view.x_unit == unit
         await press(pilot, "escape", "x", "x")
-        assert "x by time" in line(app)
+        assert "x time" in line(app)
         assert "15s" in "".join(shown(app)[0].render_line(row).text for row in range(13))
 
 
@@ -162,9 +164,9 @@ async def test_a_log_without_epochs_has_steps_and_time(run: WrittenRun) -> None:
     async with app.run_test(size=(120, 27)) as pilot:
         await settled(pilot)
         await press(pilot, "x")
-        assert "by time" in line(app)
+        assert "x time" in line(app)
         await press(pilot, "x")
-        assert "by step" in line(app)
+        assert "x step" in line(app)
 
 
 async def test_log_x_and_nothing_remembered_breaks_it(run: WrittenRun) -> None:
@@ -219,7 +221,7 @@ async def test_the_cursor_reads_all_charts_and_the_changes(run: WrittenRun) -> N
     async with app.run_test(size=(120, 27)) as pilot:
         await settled(pilot)
         await press(pilot, "m")
-        assert app.board.looking.cursor == 200
+        assert cursor_of(app) == 200
         assert "lr 0.001 → 0.0005" in line(app)
         loss, _, lr, _ = shown(app)
         assert "train 0.3333" in head(loss)
@@ -231,11 +233,11 @@ async def test_the_cursor_reads_all_charts_and_the_changes(run: WrittenRun) -> N
         await press(pilot, "end")
         assert f"step {STEPS} ·" in line(app)
         await press(pilot, "left")
-        cursor = app.board.looking.cursor
+        cursor = cursor_of(app)
         assert cursor is not None
         assert STEPS - 15 < cursor < STEPS
         await press(pilot, "escape")
-        assert app.board.looking.cursor is None
+        assert cursor_of(app) is None
         assert "w raw" in line(app)
 
 
@@ -265,8 +267,11 @@ async def test_there_are_as_many_charts_as_there_is_room_for(run: WrittenRun) ->
     async with app.run_test(size=(80, 14)) as pilot:
         await settled(pilot)
         assert titles(app) == ["loss", "accuracy"]
-        app.board.turn_page(1)
-        await settled(pilot)
+        await press(pilot, "]")
+        assert titles(app) == ["lr", "grad_norm"]
+        await press(pilot, "]", "]", "[", "]")
+        assert titles(app) == ["loss", "accuracy"]
+        await press(pilot, "[", "[")
         assert titles(app) == ["lr", "grad_norm"]
         await pilot.resize_terminal(120, 27)
         await settled(pilot)
@@ -298,7 +303,7 @@ async def test_charts_are_chosen_arranged_and_remembered(run: WrittenRun, home: 
     async with again.run_test(size=(120, 27)) as pilot:
         await settled(pilot)
         assert titles(again) == ["lr", "accuracy", "grad_norm", "samples_per_s"]
-        assert "w EMA 0.6  x by epoch" in line(again)
+        assert "w EMA 0.6  x epoch" in line(again)
         await pilot.press("c")
         await pilot.pause()
         await pilot.press("space", "escape")
@@ -313,16 +318,16 @@ async def test_the_mouse_reads_pins_zooms_pulls_and_enlarges(run: WrittenRun) ->
         loss = shown(app)[0]
         await pilot.hover(loss, offset=(30, 5))
         await settled(pilot)
-        first = app.board.looking.cursor
+        first = cursor_of(app)
         assert first is not None
         assert loss.column_of(first) == 30
         await pilot.hover(app.board.query_one(BoardLine), offset=(100, 0))
         await settled(pilot)
-        assert app.board.looking.cursor is None
+        assert cursor_of(app) is None
         await pilot.click(loss, offset=(20, 5))
         await pilot.hover(loss, offset=(40, 5))
         await settled(pilot)
-        held = app.board.looking.cursor
+        held = cursor_of(app)
         assert held is not None
         assert loss.column_of(held) == 20
         await press(pilot, "escape", "+", "+")
@@ -345,7 +350,7 @@ async def test_words_of_the_line_are_clickable(run: WrittenRun) -> None:
     app = BoardApp(read(run))
     async with app.run_test(size=(120, 27)) as pilot:
         await settled(pilot)
-        for word, said in (("w raw", "w EMA 0.6"), ("x by step", "x by epoch"), ("+ zoom", "0 ")):
+        for word, said in (("w raw", "w EMA 0.6"), ("x step", "x epoch"), ("+ zoom", "0 ")):
             await pilot.click(BoardLine, offset=(line(app).index(word) + 1, 0))
             await settled(pilot)
             assert said in line(app)

@@ -56,7 +56,7 @@ def header(pilot: Pilot[int]) -> str:
 
 
 def charts(pilot: Pilot[int]) -> list[Chart]:
-    return [chart for chart in screen_of(pilot).query(Chart) if chart.display]
+    return [chart for chart in screen_of(pilot).pane.query(Chart) if chart.display]
 
 
 def titles(pilot: Pilot[int]) -> list[str]:

@@ -138,6 +138,27 @@ async def test_keys_that_come_faster_than_the_form_start_it_once(preset: Path) -
         assert len(session.of(StartRun)) == 1
 
 
+async def test_an_enter_before_there_is_room_to_draw_starts_it(preset: Path) -> None:
+    session = FakeSession()
+    async with form_of(preset, session) as pilot:
+        go_to(pilot, "knob.lr")
+        await pilot.press("escape")
+        await until(pilot, lambda: shown(screen_of(pilot).query_one(RunPicker)))
+        screen_of(pilot).open_form(RunSpec(str(preset), "/nowhere/runs", "tiny"))
+        form(pilot).action_enter()
+        await until(pilot, lambda: session.of(StartRun))
+
+
+async def test_the_cursor_stays_in_sight_when_the_form_shrinks(preset: Path) -> None:
+    session = FakeSession()
+    session.answers[DryRun] = DryReport((DryStep("data", True),))
+    async with form_of(preset, session, (80, 24)) as pilot:
+        go_to(pilot, "fold:length")
+        await pilot.press("d")
+        await until(pilot, lambda: "it would train" in screen_text(pilot.app) and view(pilot).has_class("-report"))
+        await until(pilot, lambda: "Length, evaluation" in screen_text(pilot.app))
+
+
 async def test_what_is_filled_in_is_trained_and_there_the_next_time(preset: Path) -> None:
     session = FakeSession()
     async with form_of(preset, session) as pilot:

@@ -183,7 +183,7 @@ async def test_a_sweep_is_planned_corrected_and_sent(root: Path, tmp_path: Path)
     preset = tmp_path / "tiny.py"
     preset.write_text(PRESET)
     session = FakeSession()
-    session.answers[StartSweep] = lambda request: SweepState(request.name)
+    session.answers[StartSweep] = SweepState("tiny")
     shelf = Shelf([PresetEntry(preset, "tiny", "")], root)
     async with opened(make_app(session, first="training", shelf=shelf)) as pilot:
         table = pilot.app.screen.query_one("#presets", RecordTable)

@@ -63,6 +63,11 @@ def test_a_line_places_a_layer(line: str, label: str) -> None:
     assert written(line) == [label]
 
 
+def test_sizes_that_fill_themselves_may_be_given_as_python_would_have_them() -> None:
+    assert written("lin 784 128 | relu") == ["Linear(784, 128)", "ReLU()"]
+    assert written("lin 128 False") == ["Linear(‹?›, 128, False)"]
+
+
 def test_a_line_places_several_layers() -> None:
     assert written("conv 6 5 | relu | pool 2 |") == ["Conv2d(‹?›, 6, 5)", "ReLU()", "MaxPool2d(2)"]
     assert written("= torch.cat([x, x], 1) | lin 3") == ["= torch.cat([x, x], 1)", "Linear(‹?›, 3)"]
@@ -85,6 +90,9 @@ def test_a_line_places_several_layers() -> None:
         ("=", "an expression"),
         ("rep 0", "1 or more"),
         ("res 5", "no argument of Residual"),
+        ("(3, 4)", "the name of a layer comes first"),
+        ("relu | 3 4", "the name of a layer comes first"),
+        ("lin 1 2 3 4 5", "True or False"),
     ],
 )
 def test_a_line_that_will_not_do_says_why(line: str, words: str) -> None:
@@ -212,6 +220,12 @@ def test_fields_make_the_block_or_say_what_is_wrong() -> None:
     assert field(CONV, "inputs").take("x, skip").inputs == ("x", "skip")
     assert field(CONV, "inputs").take("x").inputs == ()
     assert field(CONV, "init").take("zeros_").init == "zeros_"
+    assert field(CONV, "init").take("zer").init == "zeros_"
+    assert field(CONV, "init").take("nn.init.zeros_").init == "zeros_"
+    assert (
+        field(CONV, "init").take("kaiming_normal_(mode='fan_out')").init == "kaiming_normal_(mode='fan_out')"
+    )
+    assert field(CONV, "init").take("").init == ""
     for name, text in (
         ("out_channels", "none"),
         ("name", "class"),

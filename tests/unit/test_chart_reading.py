@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tui.runs.along import Along, XScale
 from tui.runs.series import Series
 from tui.runs.smoothing import Smoothed
 from tui.widgets.cells import Line, changed_spans
 from tui.widgets.chart.clock_ticks import clock_labels, clock_text, clock_tick_values
-from tui.widgets.chart.model import ChartData, Curve, Mark, Note, Run, View
+from tui.widgets.chart.model import ChartData, Curve, Mark, Note, Run, View, XUnit
 from tui.widgets.chart.picture import Memory, Picture, picture
 from tui.widgets.chart.svg import chart_svg
 from tui.widgets.chart.ticks import value_text
@@ -168,6 +171,38 @@ def test_evaluation_and_training_of_one_run_have_its_colour_and_other_marks() ->
     cells = "".join(styled(line, "run-2") for line in found.lines[1:])
     assert "●" in cells
     assert "1" in cells
+
+
+odd = st.floats(width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
+places = st.floats(-1e6, 1e6)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.integers(1, 90), st.integers(1, 16),
+    st.lists(st.tuples(st.integers(-5, 3000), st.floats(0, 1e6), odd), max_size=40),
+    st.sampled_from(["step", "epoch", "time"]), st.booleans(), st.booleans(), st.booleans(),
+    st.none() | st.tuples(places, st.floats(1e-6, 1e6)), st.none() | places,
+)  # fmt: skip
+def test_any_data_looked_at_in_any_way_fills_its_cells(
+    width: int, height: int, rows: list[tuple[int, float, float]], unit: XUnit, log_x: bool, log_y: bool,
+    smooth: bool, window: tuple[float, float] | None, cursor: float | None,
+) -> None:  # fmt: skip
+    series = Series.of([row[0] for row in rows], [row[2] for row in rows], [row[1] for row in rows])
+    scale = XScale(unit, 7.0, min((row[1] for row in rows), default=0.0))
+    average = Along(series, scale, Smoothed(series, 0.9, log=log_y)) if smooth else None
+    shown = None
+    if window is not None:
+        low = abs(window[0]) + 1e-9 if log_x else window[0]
+        shown = low, low + window[1]
+    data = ChartData(
+        "a", (Curve("b", Along(series, scale), "train", Mark(3.0, 1.0, "best"), average),),
+        View(log_x=log_x, log_y=log_y, x_unit=unit, window=shown, cursor=cursor), notes=(Note(5.0, "n"),),
+    )  # fmt: skip
+    lines = picture(data, width, height, Memory()).lines
+    assert {(len(line.cells), len(line.styles)) for line in lines} == {(width, width)}
+    assert len(lines) == height
+    ET.fromstring(chart_svg(data))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tui.protocol.messages import Variable
 from tui.protocol.values import TensorFacts
 from tui.widgets.gradients.changes import change_blocks
 from tui.widgets.gradients.findings import finding_blocks
-from tui.widgets.gradients.head import HeadData, head_pieces
+from tui.widgets.gradients.head import HeadData, head_pieces, head_rows
 from tui.widgets.gradients.item_lines import Block
 from tui.widgets.gradients.node import node_blocks
 from tui.widgets.gradients.reading import Call, read_call, read_descent, read_seed
@@ -237,19 +237,39 @@ def test_the_line_at_the_top_never_loses_the_sum_of_backwards(width: int) -> Non
     table = GradientTable((row,), 12)
     data = HeadData("(out[:, 3] ** 2).mean()", facts(4, 2), 123456, spent=True, recording=True, table=table)
     for one in (data, replace(data, notice="something long that has to be said " * 5), HeadData(table=table)):
-        text = "".join(piece for piece, _ in head_pieces(one, width))
-        assert text.rstrip().endswith("gradients hold the sum of 12 backwards")
-        assert len(text) <= width
+        rows = ["".join(piece for piece, _ in row) for row in head_rows(one, width)]
+        assert rows[0].rstrip().endswith("gradients hold the sum of 12 backwards")
+        assert max(map(len, rows)) <= max(width, 49)
+
+
+def test_what_has_to_be_said_is_said_whole() -> None:
+    notice = (
+        "This graph is spent: a backward has freed what its nodes saved. Run its cell again, then press r."
+    )
+    rows = head_rows(HeadData(notice=notice), 80)
+    said = " ".join("".join(piece for piece, style in row if style == "warn").strip() for row in rows)
+    assert said == notice
+    assert len(head_rows(HeadData(notice="short"), 80)) == 1
+    assert len(head_rows(HeadData(notice="long " * 400), 80)) == 3
+
+
+def test_a_root_that_is_nan_is_told() -> None:
+    root = replace(facts(), statistics="NaN!", minimum=None)
+    assert "q = NaN!" in "".join(piece for piece, _ in head_pieces(HeadData("q", root, 4), 80))
 
 
 def test_the_line_at_the_top_tells_the_state_in_words() -> None:
     text = "".join(piece for piece, _ in head_pieces(HeadData("y", facts(), 6), 118))
     for expected in ("y", "● live", "6 nodes", "○ not recording"):
         assert expected in text
-    spent = HeadData("y", facts(), 6, spent=True, recording=True, create_graph=True, working="backward")
+    spent = HeadData(
+        "y", facts(), 6, spent=True, recording=True, create_graph=True, working="backward", can_end=True
+    )
     text = "".join(piece for piece, _ in head_pieces(spent, 140))
-    for expected in ("spent: run its cell again", "◉ recording", "create_graph", "backward: esc cancels"):
+    for expected in ("spent: run its cell again", "◉ recording", "create_graph", "backward: esc ends it"):
         assert expected in text
+    fixed = replace(spent, working="reading the graph", can_end=False)
+    assert "reading the graph │" in "".join(piece for piece, _ in head_pieces(fixed, 140))
 
 
 def variable(name: str, shape: tuple[int, ...] = (), grad: str = "graph") -> Variable:

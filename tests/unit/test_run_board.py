@@ -82,7 +82,7 @@ def state(**changes: object) -> BoardState:
     usual = BoardState("step", "", False, False, None, False, 1, 4, 9, False)
     return BoardState(
         **{**{name: getattr(usual, name) for name in BoardState.__dataclass_fields__}, **changes}
-    )  # type: ignore[arg-type]
+    )
 
 
 def said(parts: list[Part]) -> str:
@@ -91,10 +91,11 @@ def said(parts: list[Part]) -> str:
 
 def test_the_line_says_how_the_charts_are_shown() -> None:
     assert said(state_parts(state())) == (
-        "w raw | x by step | X log x | y log y | + zoom | f enlarge | c charts 1–4 of 9"
+        "w raw | x step | X log x | y log y | + zoom | c choose | f enlarge | ] charts 1–4 of 9"
     )
+    assert "] " not in said(state_parts(state(charts=4)))
     text = said(state_parts(state(smoothing="EMA 0.9", unit="time", window=(60.0, 90.0), follows=True)))
-    assert "w EMA 0.9 | x by time" in text
+    assert "w EMA 0.9 | x time" in text
     assert "0 1m–1m30 →" in text
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.run.groups import HIDDEN, chart_groups, split_of
+from tui.protocol.run import DETAILS
+from tui.widgets.run.groups import chart_groups, split_of
 
 OURS = [
     "train/loss", "val/loss", "test/loss", "train/accuracy", "val/accuracy", "lr", "grad_norm", "samples_per_s",
@@ -37,7 +38,7 @@ def test_a_run_of_ours_has_loss_metric_rate_and_norm_on_its_first_page() -> None
     groups = chart_groups(OURS)
     assert [group.title for group in groups[:4]] == ["loss", "accuracy", "lr", "grad_norm"]
     assert groups[0].tags == (("train/loss", "train"), ("val/loss", "val"), ("test/loss", "test"))
-    assert [tag for group in groups for tag, _ in group.tags if tag.startswith(HIDDEN)] == []
+    assert [tag for group in groups for tag, _ in group.tags if tag.startswith(DETAILS)] == []
     assert groups[4].title == "samples_per_s"
 
 
@@ -55,7 +56,7 @@ def test_every_tag_is_in_one_chart_and_the_order_is_its_own(tags: set[str]) -> N
     groups = chart_groups(tags)
     assert groups == chart_groups(sorted(tags, reverse=True))
     shown = [tag for group in groups for tag, _ in group.tags]
-    assert sorted(shown) == sorted(tag for tag in tags if not tag.startswith(HIDDEN))
+    assert sorted(shown) == sorted(tag for tag in tags if not tag.startswith(DETAILS))
     assert len({group.title for group in groups}) == len(groups)
 
 

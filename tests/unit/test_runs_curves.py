@@ -105,7 +105,8 @@ def test_the_best_follows_new_points(run: Run) -> None:
     curves = RunCurves(run)
     best = curves.best("val/loss")
     assert best is not None
-    assert (best.step, best.value) == (50, pytest.approx(0.2))
+    assert best.step == 50
+    assert best.value == pytest.approx(0.2)
     run.series["val/loss"].append([125], [STARTED_S + 250], [0.1])
     best = curves.best("val/loss")
     assert best is not None

@@ -16,13 +16,14 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tui.protocol.codec import encode
+from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import LOG_FILE, LOSS, RECORD_FILE, RunInfo
 from tui.runs.events import masked
 from tui.runs.logtail import MAX_LINE, READ_BYTES, LogTail
 from tui.runs.reader import RunChanges, RunReader
 from tui.runs.record import RunRecord
 from tui.runs.series import Series
-from tui.runs.summary import best, eta_s, larger_is_better, latest, progress, steps_per_s
+from tui.runs.summary import best, eta_s, latest, progress, steps_per_s
 
 
 def framed(event: Event) -> bytes:
@@ -245,7 +246,10 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
         ("test/error", False),
         ("val/rmse", False),
         ("asr/wer", False),
-        ("power", True),
+        ("val/reconstruction", False),
+        ("val/kl", False),
+        ("map_error", False),
+        ("val/mAP", True),
         ("val/f1", True),
         ("val/perplexity", False),
     ],

@@ -49,6 +49,7 @@ class BuildingRequests:
             catalogue,
             check,
             preset,
+            warm,
         )
         from tui.kernel.building.errors import BuildingError
 
@@ -56,7 +57,9 @@ class BuildingRequests:
         try:
             match request:
                 case ListLayers():
-                    return catalogue.list_layers(namespace)
+                    listed = catalogue.list_layers(namespace)
+                    warm.warm_up()  # the Builder has been opened: what it asks next should not wait
+                    return listed
                 case CheckDesign():
                     return check.check_design(namespace, request)
                 case ComposePreset():

@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.kernel import interrupts
 from tui.kernel.building_requests import BuildingRequests
@@ -28,6 +28,7 @@ from tui.kernel.inspection import Inspection
 from tui.kernel.output import ThreadOutput
 from tui.kernel.refused import Refused
 from tui.kernel.status import TorchImport, cuda_memory, rss_bytes
+from tui.kernel.sweep_requests import SweepRequests
 from tui.kernel.training_requests import TrainingRequests
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
@@ -46,6 +47,10 @@ from tui.protocol.messages import (
     StartRun,
     request_types,
 )
+from tui.protocol.run import RunSpec
+
+if TYPE_CHECKING:
+    from tui.kernel.training import Trainer
 
 TERMINATE_S = 20.0
 """How long SIGTERM waits for a run to end its step and keep its state."""
@@ -95,8 +100,13 @@ class Service:
             inspection.computing,
         )
         self._training = TrainingRequests(
-            lambda: self._namespace, self._need_torch, lambda: self._trainer, inspection.computing
+            lambda: self._namespace,
+            self._need_torch,
+            lambda: self._trainer,
+            inspection.computing,
+            lambda: self._sweeps.in_progress,
         )
+        self._sweeps = SweepRequests(self._begin_run, self._need_trainer, self._sweep_changed)
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
             StartRun: self._start_run,
@@ -104,6 +114,7 @@ class Service:
             Shutdown: self._shutdown,
             **inspection.handlers(),
             **self._training.handlers(),
+            **self._sweeps.handlers(),
             **self._graphs.handlers(),
             **BuildingRequests(
                 lambda: self._namespace, self._need_torch, lambda: self._cell_running
@@ -132,6 +143,7 @@ class Service:
         """
 
         def end() -> None:
+            self._sweeps.end()
             if self._trainer is not None:
                 self._trainer.stop_and_wait(TERMINATE_S)
             os._exit(128 + signal.SIGTERM)
@@ -249,17 +261,29 @@ class Service:
         if not self.torch.wait():
             raise Refused("no torch", f"torch cannot be imported by {sys.executable}: {self.torch.error}")
 
-    def _start_run(self, request: StartRun) -> RunState:
+    def _need_trainer(self) -> Trainer:
         self._need_torch()
-        from tui.kernel.training import RunRefused, Trainer
+        from tui.kernel.training import Trainer
 
         with self._trainer_lock:
             if self._trainer is None:
                 self._trainer = Trainer()
+            trainer: Trainer = self._trainer
+        return trainer
+
+    def _start_run(self, request: StartRun) -> RunState:
+        if self._sweeps.in_progress:
+            raise Refused("refused", "a sweep is in progress: end it first, or wait for its last run")
+        return self._begin_run(request.spec)
+
+    def _begin_run(self, spec: RunSpec) -> RunState:
+        trainer = self._need_trainer()
+        from tui.kernel.training import RunRefused
+
         try:
             with self._training.apart_from_dry_run():
-                state: RunState = self._trainer.start(
-                    replace(request.spec, session=self.session or None),
+                state: RunState = trainer.start(
+                    replace(spec, session=self.session or None),
                     namespace=self._namespace,
                     on_change=self._run_changed,
                 )
@@ -284,7 +308,11 @@ class Service:
         self.tell(Event("run", state.status))
         self.tell(Event("namespace"))  # a pause gives names to it, and going on takes them back
 
+    def _sweep_changed(self) -> None:
+        self.tell(Event("run"))
+
     def _shutdown(self, request: Shutdown) -> KernelStatus:
+        self._sweeps.end()
         if self._trainer is not None:
             self._trainer.stop_and_wait(request.timeout_s)
         return self._status(GetStatus())
@@ -296,7 +324,8 @@ class Service:
         while True:
             time.sleep(min(30.0, max(0.2, self.idle_s / 4)))
             run = self._trainer.state() if self._trainer is not None else None
-            busy = self._cell_running or (run is not None and run.status in ("running", "paused"))
+            busy = self._cell_running or self._sweeps.in_progress
+            busy = busy or (run is not None and run.status in ("running", "paused"))
             if not busy and time.monotonic() - self._heard_at > self.idle_s:
                 self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)
                 return

@@ -45,6 +45,7 @@ class TrainingRequests:
         need_torch: Callable[[], None],
         trainer_of: Callable[[], Trainer | None],
         computing: Computing,
+        sweeping: Callable[[], bool] = lambda: False,
     ) -> None:
         """Answer from now on.
 
@@ -53,11 +54,13 @@ class TrainingRequests:
             need_torch: waits for torch; raises Refused where it cannot be imported.
             trainer_of: returns what trains; None before the first run.
             computing: a context whose event is set when the user cancels what is being computed.
+            sweeping: whether a sweep is in progress, whose next run may begin at any moment.
         """
         self._namespace_of = namespace_of
         self._need_torch = need_torch
         self._trainer_of = trainer_of
         self._computing = computing
+        self._sweeping = sweeping
         self._asked: WeakKeyDictionary[object, Any] = (
             WeakKeyDictionary()
         )  # by control: what waits to be changed
@@ -189,7 +192,7 @@ class TrainingRequests:
     def _in_progress(self) -> bool:
         trainer = self._trainer_of()
         state = trainer.state() if trainer is not None else None
-        return state is not None and state.status in ("running", "paused")
+        return self._sweeping() or (state is not None and state.status in ("running", "paused"))
 
     def _refuse_beside_a_run(self, what: str) -> None:
         if self._in_progress:

@@ -36,6 +36,11 @@ LR: Final = "lr"
 GRAD_NORM: Final = "grad_norm"
 SAMPLES_PER_S: Final = "samples_per_s"
 ALLOCATED_BYTES: Final = "memory/allocated_bytes"
+DETAILS: Final = (
+    "time/", "memory/", "machine/", "gpu/", "grad_norm/", "update_ratio/",
+    "activation_mean/", "activation_std/", "zero_fraction/", "dead_fraction/",
+)  # fmt: skip
+"""Beginnings of tags that are no results: they have views of their own, and there are many of them."""
 PHASES: Final = ("data", "forward", "backward", "optimizer")
 """The parts of a step, in the order they run; their tags are ``time/<phase>_ms``."""
 

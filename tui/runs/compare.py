@@ -25,7 +25,7 @@ class Metric:
 
     last: float
     best: float
-    """By `tui.runs.summary.larger_is_better`; NaN where no value is finite."""
+    """By `tui.protocol.metrics.larger_is_better`; NaN where no value is finite."""
     best_step: int = 0
 
 

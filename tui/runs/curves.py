@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from tui.protocol.metrics import larger_is_better
 from tui.runs.along import Along, XScale, XUnit, start_s
 from tui.runs.record import RunRecord
 from tui.runs.series import Point, Series
 from tui.runs.smoothing import Smoothed
-from tui.runs.summary import larger_is_better, step_series, steps_per_epoch
+from tui.runs.summary import step_series, steps_per_epoch
 
 
 class Source(Protocol):

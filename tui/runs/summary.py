@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import LOSS, RunInfo
 from tui.runs.record import RunRecord
 from tui.runs.series import Point, Series
 
 RATE_WINDOW_S: Final = 20.0
-_SMALLER = re.compile(
-    r"loss|err|perplexity|entropy|distance|cost|(^|[^a-z])(ppl|mae|r?mse|nll|wer|cer|fid)", re.I
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +89,6 @@ def latest(series: Mapping[str, Series]) -> dict[str, float]:
     """Return the newest value of each tag."""
     points = {tag: each.last for tag, each in series.items()}
     return {tag: point.value for tag, point in points.items() if point}
-
-
-def larger_is_better(tag: str) -> bool:
-    """Guess from a metric's name whether more of it is better: not for losses, errors and distances."""
-    return not _SMALLER.search(tag)
 
 
 def best(tag: str, series: Mapping[str, Series]) -> Point | None:

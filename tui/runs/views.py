@@ -19,7 +19,8 @@ class ViewsReader:
     """Reads each view again when its file was replaced; one that cannot be read is left as it was."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / VIEWS
+        self.folder = folder
+        """The run's."""
         self._stamps: dict[str, tuple[int, int, int]] = {}
         self.views: dict[str, View] = {}
         """By name. Replaced, not changed, when a view is another."""
@@ -30,7 +31,7 @@ class ViewsReader:
         """Read what is new; return whether anything was."""
         fresh: dict[str, View] = {}
         for name, kind in VIEW_TYPES.items():
-            path = self._folder / f"{name}{SUFFIX}"
+            path = self.folder / VIEWS / f"{name}{SUFFIX}"
             try:
                 found = os.stat(path)
                 stamp = (found.st_mtime_ns, found.st_size, found.st_ino)

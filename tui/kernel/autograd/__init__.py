@@ -17,10 +17,11 @@ Must not import: the UI, ipykernel, `tui.kernel.training`.
 
 from tui.kernel.autograd.backward import run_backward
 from tui.kernel.autograd.check import check_gradient
+from tui.kernel.autograd.descent import descend, zero_grad
 from tui.kernel.autograd.describe import describe
 from tui.kernel.autograd.errors import AutogradError
 from tui.kernel.autograd.findings import diagnose
-from tui.kernel.autograd.gradients import descend, list_gradients, zero_grad
+from tui.kernel.autograd.gradients import list_gradients
 from tui.kernel.autograd.graphs import Graphs
 from tui.kernel.autograd.naming import name_nodes
 from tui.kernel.autograd.steps import read_step

@@ -12,7 +12,7 @@ from tui.kernel import torch_private
 from tui.kernel.autograd.naming import Naming
 from tui.kernel.autograd.node_private import GraphNode, Saved, output_shapes, saved_of
 from tui.kernel.autograd.walk import Walk
-from tui.kernel.autograd.words import VIEWS, cpp_name, kind_of, operation_of
+from tui.kernel.autograd.words import CHECKPOINT, VIEWS, cpp_name, kind_of, operation_of
 from tui.kernel.drawing.facts import tensor_facts
 from tui.kernel.summary import number
 from tui.kernel.variables import storages_of
@@ -87,7 +87,8 @@ def _saved_words(kept: list[Saved]) -> tuple[str, ...]:
         if saved.state == "absent":
             continue
         if saved.tensor is None:
-            words.append(f"{saved.name} packed by a hook" if saved.state == "packed" else "freed")
+            packed = "computed again in backward" if saved.reason == CHECKPOINT else "packed by a hook"
+            words.append(f"{saved.name} {packed}" if saved.state == "packed" else "freed")
             continue
         if saved.state == "here" and _is_number(saved.tensor):
             words.append(f"{saved.name} = {number(saved.tensor.item())}")
@@ -127,6 +128,8 @@ def _traits(graph: Walk, node: int, naming: Naming, kept: list[Saved]) -> list[s
         traits.append(f"{len(outputs):,} outputs")
     if operation in _BROADCASTS and outputs and _broadcasts(graph, node, outputs[0][0]):
         traits.append("broadcast")
+    if any(saved.state == "packed" and saved.reason == CHECKPOINT for saved in kept):
+        traits.append("checkpointed")
     if node == 0:
         traits.append("root")
     if any(saved.state == "changed" for saved in kept):

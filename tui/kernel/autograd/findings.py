@@ -65,15 +65,17 @@ def diagnose(
     """
     subject = Subject(graph, naming, caught, line_of)
     with torch.no_grad(), torch_private.without_overrides():
+        forward = findings_nonfinite.forward(subject, namespace)
         found = [
             *_in_place(subject),
-            *findings_nonfinite.forward(subject, namespace),
-            *findings_nonfinite.backward(subject),
-            *_spent(subject),
-            *_unreached(subject, namespace),
+            *forward,
+            *findings_nonfinite.backward(subject, from_forward=bool(forward)),
             *findings_flow.along_depth(subject),
+            *findings_flow.through_time(subject),
             *findings_flow.dead_relus(subject),
+            *_unreached(subject, namespace),
             *_sums(subject, count_of),
+            *_spent(subject),
         ]
     return Findings(tuple(found))
 

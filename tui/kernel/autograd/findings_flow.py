@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite, log10
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor
@@ -31,8 +31,9 @@ def along_depth(subject: Subject) -> list[Finding]:
     if len(layers) < LAYERS:
         return []
     (first, first_name, first_size), (_, last_name, last_size) = layers[0], layers[-1]
+    first_layer, last_layer = _layer_of(first_name), _layer_of(last_name)
     if last_size > 0 and first_size == 0:
-        words = f"The gradient of {first_name} is exactly zero, that of {last_name} is not:"
+        words = f"The gradient at the output of {first_layer} is exactly zero, that at {last_layer} is not:"
         words += " something in between lets nothing through."
         return [Finding("vanishing", words, first, first_name, _CURE)]
     if not (first_size > 0 and last_size > 0 and isfinite(first_size) and isfinite(last_size)):
@@ -43,8 +44,8 @@ def along_depth(subject: Subject) -> list[Finding]:
     per_layer = 10 ** (abs(log10(ratio)) / (len(layers) - 1))
     shrinks = ratio < 1
     words = (
-        f"Gradients {'shrink' if shrinks else 'grow'} {per_layer:.2g} times with each layer towards the input: "
-        f"{last_name} {last_size:.2g}, {first_name} {first_size:.2g} (norms at the layers' outputs)."
+        f"Gradients {'shrink' if shrinks else 'grow'} {per_layer:.2g} times with each layer towards the input: their"
+        f" norm is {last_size:.2g} at the output of {last_layer}, {first_size:.2g} at that of {first_layer}."
     )
     return [
         Finding(
@@ -57,6 +58,50 @@ def along_depth(subject: Subject) -> list[Finding]:
     ]
 
 
+def _layer_of(weight: str) -> str:
+    """Return the layer of a weight; a weight that belongs to no module stands for itself."""
+    return weight.rpartition(".")[0] or weight
+
+
+def through_time(subject: Subject) -> list[Finding]:
+    """Compare the gradients at the first and the last use of a weight that is used again and again, as in an RNN."""
+    caught = subject.caught
+    if caught is None:
+        return []
+    found = []
+    for place in subject.graph.leaves():
+        leaf, name = leaf_of(subject.graph.nodes[place]), subject.naming.names.get(place, "")
+        if leaf is None or leaf.dim() < 2:
+            continue
+        uses = sorted(_all_users(subject, place))
+        norms = [(use, caught.norms[use]) for use in uses if caught.norms[use] == caught.norms[use]]
+        if len(norms) < LAYERS:
+            continue
+        (_, late), (first, early) = norms[0], norms[-1]
+        if not (isfinite(late) and isfinite(early) and late > 0):
+            continue
+        ratio = early / late
+        if VANISHES < ratio < 1 / VANISHES:
+            continue
+        shrinks = ratio < 1
+        times = f"{10 ** (abs(log10(ratio)) / (len(norms) - 1)):.2g} times" if ratio else "to nothing"
+        words = (
+            f"{name or 'A weight'} is used {len(norms):,} times; back from the last use to the first, gradients"
+            f" {'shrink' if shrinks else 'grow'} {times} with each: norm {late:.2g} at the last, {early:.2g} at the"
+            " first."
+        )
+        kind: Literal["vanishing", "exploding"] = "vanishing" if shrinks else "exploding"
+        found.append(Finding(kind, words, first, name, _CURE_TIME if shrinks else _CURE_TIME_GROWTH))
+    return found[:_MOST]
+
+
+_MOST: Final = 3
+_CURE_TIME: Final = (
+    "Try gates (LSTM, GRU), an orthogonal initialization, residual connections, or shorter sequences."
+)
+_CURE_TIME_GROWTH: Final = (
+    "Try clip_grad_norm_, an orthogonal initialization, gates (LSTM, GRU), or shorter sequences."
+)
 _CURE: Final = (
     "Try ReLU or GELU for sigmoid or tanh, a normalization, residual connections, or another initialization."
 )
@@ -82,6 +127,19 @@ def _layers(subject: Subject) -> list[tuple[int, str, float]]:
         user = _user(subject, place)
         if user >= 0 and caught.norms[user] == caught.norms[user]:
             found.append((place, name, caught.norms[user]))
+    return found
+
+
+def _all_users(subject: Subject, place: int) -> set[int]:
+    """Return the operations that work with a weight, past those that only pass it on."""
+    found: set[int] = set()
+    waiting = [place]
+    while waiting:
+        for user in subject.graph.users_of(waiting.pop()):
+            if len(subject.graph.edges(user)) == 1 and operation_of(subject.graph.nodes[user]) in CARRIERS:
+                waiting.append(user)
+            else:
+                found.add(user)
     return found
 
 

@@ -33,6 +33,11 @@ _CURES: Final = {
     "pow": "A power of 0 or of a negative number: clamp its base.",
     "norm": "The slope of a norm at 0 is undefined: add a small number inside.",
 }
+_GREW: Final = "The result left the range of its dtype: do values grow from step to step? Normalize, or scale the weights down."
+_PRODUCTS: Final = frozenset(
+    ("mm", "addmm", "bmm", "baddbmm", "mv", "dot", "mul", "conv1d", "conv2d", "conv3d")
+)
+_AFTER_FORWARD: Final = "Mend the forward first: its values come back in the gradients."
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ def _producer(subject: Subject, place: int, known: set[int]) -> Finding:
 
 def _cure(subject: Subject, place: int) -> str:
     word = operation_of(subject.graph.nodes[place])
+    if word in _PRODUCTS:
+        return _GREW
     return next((cure for part, cure in _CURES.items() if word.startswith(part)), "")
 
 
@@ -146,8 +153,11 @@ def _nonfinite(subject: Subject, values: list[_Value]) -> list[_Value]:
     return found
 
 
-def backward(subject: Subject) -> list[Finding]:
-    """Tell the first node into which finite gradients came and out of which others went."""
+def backward(subject: Subject, *, from_forward: bool = False) -> list[Finding]:
+    """Tell the first node into which finite gradients came and out of which others went.
+
+    `from_forward`: the values that it works with were not finite to begin with.
+    """
     caught = subject.caught
     if caught is None or not any(caught.nonfinite):
         return []
@@ -160,7 +170,8 @@ def backward(subject: Subject) -> list[Finding]:
             return [Finding("first nan backward", words, place)]
         producer = _guilty(subject, place, [user for user in ran if not caught.nonfinite[user]] or ran)
         words = f"{subject.called(producer)} made the first NaN or infinite gradient: the one that came in was finite."
-        return [Finding("first nan backward", words, producer, cure=_cure(subject, producer))]
+        cure = _AFTER_FORWARD if from_forward else _cure(subject, producer)
+        return [Finding("first nan backward", words, producer, cure=cure)]
     return []
 
 

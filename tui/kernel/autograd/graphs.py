@@ -11,7 +11,7 @@ from typing import Final
 
 from torch import Tensor
 
-from tui.kernel.autograd import gradients, structure
+from tui.kernel.autograd import descent, gradients, structure
 from tui.kernel.autograd.backward import run_backward
 from tui.kernel.autograd.caught import Caught
 from tui.kernel.autograd.check import check_gradient
@@ -194,12 +194,12 @@ class Graphs:
     def zero_grad(self, request: ZeroGrad) -> Changes:
         """Set gradients to None."""
         with self._changing():
-            return gradients.zero_grad(self._namespace_of(), request.names)
+            return descent.zero_grad(self._namespace_of(), request.names)
 
     def descend(self, request: Descend) -> Changes:
         """Make one step of gradient descent."""
         with self._changing():
-            return gradients.descend(self._namespace_of(), request.lr, request.optimizer, request.names)
+            return descent.descend(self._namespace_of(), request.lr, request.optimizer, request.names)
 
     # -- what is wrong ----------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class Graphs:
                 raise AutogradError("busy", "A cell is running: gradients can be changed once it has ended.")
             yield
 
-    def await_turn(self, tell: Callable[[str], None]) -> None:
+    def await_turn(self, tell: Callable[[str], object]) -> None:
         """Wait, on the thread of cells, until nothing is changed any more; a cell already counts as running.
 
         `tell`: called once with words where it takes longer than one would not notice.
@@ -257,7 +257,7 @@ class Graphs:
         if self._turn.acquire(timeout=TELL_S):
             self._turn.release()
             return
-        tell("This cell waits for what the Autograd screen computes; Esc there ends it.\n")
+        tell("Waits for the backward on the Autograd screen; Esc there ends it.\n")
         while not self._turn.acquire(timeout=POLL_S):  # an interrupt is heard in between
             pass
         self._turn.release()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, Final, Literal, Protocol
 
 import torch
@@ -41,6 +42,7 @@ SavedState = Literal["here", "absent", "freed", "packed", "changed"]
 """Kept as it was · the operation had none · freed by a backward · held by hooks, which we do not call · kept, but
 changed in place since, so that backward will refuse it."""
 
+CHECKPOINT_MODULE: Final = "torch.utils.checkpoint"
 CHECKPOINT_NAMES: Final = ("CheckpointFunctionBackward",)
 LEAF_NAME: Final = "torch::autograd::AccumulateGrad"
 _UNSIGNED: Final = 1 << 63
@@ -56,7 +58,7 @@ class Saved:
     tensor: Tensor | None = None
     """As stored: a result of the node itself comes detached. None unless `here` or `changed`."""
     reason: str = ""
-    """Of `changed`: torch's own words."""
+    """Of `changed`: torch's own words; of `packed`: ``checkpoint`` where it is computed again in backward."""
 
 
 def sequence_of(node: GraphNode) -> int:
@@ -140,7 +142,7 @@ def _saved_by_function(node: GraphNode) -> Iterator[Saved]:
     for i, raw in enumerate(raws):
         name = f"saved_tensors[{i}]"
         if _hooked(raw):
-            yield Saved(name, "packed")
+            yield Saved(name, "packed", reason=_packer(raw))
         elif isinstance(raw.data, Tensor):
             yield Saved(name, "here", raw.data)
         else:
@@ -152,9 +154,14 @@ def _hooked(raw: Any) -> bool:
     return not hasattr(raw, "data") or getattr(raw, "unpack_hook", raw) is not None
 
 
+def _packer(raw: Any) -> str:
+    hook = getattr(raw, "unpack_hook", None)
+    return "checkpoint" if isinstance(hook, FunctionType) and hook.__module__ == CHECKPOINT_MODULE else ""
+
+
 def _look(node: GraphNode, label: str, attribute: str, raw: Any, index: int) -> Saved:
     if _hooked(raw):
-        return Saved(label, "packed")
+        return Saved(label, "packed", reason=_packer(raw))
     data = raw.data
     tensor = data if isinstance(data, Tensor) else None
     try:

@@ -265,7 +265,8 @@ class ClassWriter:
 
     def _statement(self, text: str, part: Part) -> None:
         comment = self._shape(part)
-        if comment and len(text) + len(comment) + 4 <= WIDTH - _INDENT + 12:
+        beside = not comment.startswith("{") and len(text) + len(comment) + 4 <= WIDTH - _INDENT + 12
+        if comment and beside:
             text = f"{text}  # {comment}"
         elif comment:
             indent = text[: len(text) - len(text.lstrip())]

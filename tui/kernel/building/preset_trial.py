@@ -116,7 +116,7 @@ def why_not(trial: Trial, wanted: str, loss: str, data: str) -> str:
         data: path of the preset.
     """
     error = " ".join(trial.error.split())
-    error = error if len(error) <= 300 else error[:299] + "…"
+    error = error if len(error) <= 200 else error[:199] + "…"
     if trial.stage == "data":
         return f"The data gives no batch: {error}"
     if trial.stage == "model":

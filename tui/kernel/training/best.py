@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
+from tui.protocol.metrics import larger_is_better
 from tui.protocol.preset import nearest
-
-_HIGHER: Final = {
-    *("accuracy", "acc", "top1", "top5", "f1", "fbeta", "precision", "recall", "sensitivity", "specificity"),
-    *("auc", "auroc", "roc", "ap", "map", "iou", "miou", "dice", "jaccard", "score", "r2", "psnr", "ssim"),
-    *("bleu", "rouge", "correlation", "corr", "mcc", "kappa", "ndcg", "mrr", "hits", "reward", "elbo"),
-}
-"""Words of which a higher value is better."""
-_LOWER: Final = {"loss", "error", "err", "mae", "mse", "rmse", "nll", "perplexity", "ppl", "distance", "regret"}
-"""Words that turn the others round: ``map_error``."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +35,10 @@ def criterion(val: Mapping[str, float], wanted: str) -> Criterion:
     """
     name = wanted.removeprefix("val/")
     if name in val:
-        return Criterion(name, is_better_high(name))
+        return Criterion(name, larger_is_better(name))
     default = "accuracy" if "accuracy" in val else "loss"
     problem = ""
     if name:
         hint = nearest(name, tuple(val))
         problem = f"best_by {name!r} is no metric of val{hint}: there are {', '.join(val)}; best.pt goes by {default}"
-    return Criterion(default, is_better_high(default), problem)
-
-
-def is_better_high(name: str) -> bool:
-    """Return whether a higher value of a metric is better, going by the words of its name."""
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    return bool(words & _HIGHER) and not words & _LOWER
+    return Criterion(default, larger_is_better(default), problem)

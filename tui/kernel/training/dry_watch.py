@@ -18,6 +18,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from tui.kernel.training.batches import tensors_in
+
+_DIFFERENCES = frozenset({"sub", "subtract", "rsub", "__sub__", "__rsub__"})
+
 
 class DryMistake(ValueError):
     """Something that cannot be trained on; the message is for the user."""
@@ -32,21 +36,48 @@ class LossWatch(TorchFunctionMode):
         self.class_ids: tuple[int, int] | None = None
         """Smallest and largest id of a cross-entropy's targets."""
         self._blind: list[tuple[float, Tensor]] = []
+        self._of_batch: set[int] = set()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Check, then call."""
         check = _CHECKS.get(func)
-        if check is None:
-            return func(*args, **(kwargs or {}))
-        given = inspect.signature(func).bind(*args, **(kwargs or {}))
-        given.apply_defaults()
-        blind = check(self, given.arguments)
+        blind: float | None = None
+        try:
+            if check is not None:
+                given = inspect.signature(func).bind(*args, **(kwargs or {}))
+                given.apply_defaults()
+                blind = check(self, given.arguments)
+            elif getattr(func, "__name__", "") in _DIFFERENCES:
+                self._look_at_difference(args)
+        except DryMistake:
+            raise
+        except Exception:  # noqa: BLE001 - what we cannot judge is torch's to judge
+            blind = None
         result = func(*args, **(kwargs or {}))
         if blind is not None and isinstance(result, Tensor) and result.numel() == 1:
             self._blind.append((blind, result))
         return result
+
+    def watch_for(self, batch: object) -> None:
+        """Note the tensors of a batch: a difference between one of them and an output is one of a loss."""
+        self._of_batch = {id(tensor) for tensor in tensors_in(batch)}
+
+    def _look_at_difference(self, args: tuple[Any, ...]) -> None:
+        one, other = args[0], args[1]
+        if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
+            return
+        output, target = (one, other) if one.requires_grad else (other, one)
+        shapes = {tuple(one.shape), tuple(other.shape)}
+        count = max(one.numel(), other.numel())
+        if (
+            id(target) in self._of_batch
+            and output.requires_grad
+            and shapes == {(count,), (count, 1)}
+            and count > 1
+        ):
+            self.warn(_broadcasts(output, target))
 
     def warn(self, words: str) -> None:
         """Note a warning once."""
@@ -171,11 +202,15 @@ def _regression(watch: LossWatch, given: Given) -> float | None:
             f"the loss compares an output {tuple(output.shape)} with a target {tuple(target.shape)}: they must have one"
             " shape"
         ) from None
-    watch.warn(
+    watch.warn(_broadcasts(output, target))
+    return None
+
+
+def _broadcasts(output: Tensor, target: Tensor) -> str:
+    return (
         f"the loss compares output {tuple(output.shape)} with target {tuple(target.shape)} by broadcasting, which fits"
         " the wrong thing: give both one shape, e.g. target.unsqueeze(1) or output.squeeze(1)"
     )
-    return None
 
 
 def _binary(watch: LossWatch, given: Given, *, logits: bool) -> float | None:

@@ -46,6 +46,8 @@ def _words(error: BaseException, names: dict[str, Any], preset: str) -> str:
         return f"{error} ({place})" if in_file and not isinstance(error, PresetError) else str(error)
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or _is_out_of_memory(error):
         return _memory_words(error)
+    if type(error) is KeyError:
+        return f"there is no key {error}" + (f" ({place})" if place else "")
     failure = failure_of(error, Frames(names, lambda name: "the batch" if name == _LINE else ""))
     if failure is None:
         told = explain(error)

@@ -61,7 +61,7 @@ Sample = tuple[int, float, tuple[_Layer, ...]]
 class LayerWatch:
     """Samples the outputs of a model's layers: often at first, when most happens, then every few seconds."""
 
-    SHARE = 0.004
+    SHARE = 0.002
     INTERVALS_S = (0.1, 2.0)
     """Between two samples, at first and later on."""
     INTERVAL_SHARE = 0.05

@@ -15,6 +15,7 @@ from tui.kernel.training.control import Control, Stopped, StoppedNow
 from tui.kernel.training.courses import Course, course_of
 from tui.kernel.training.experiment import Experiment, batches_in
 from tui.kernel.training.forward import Forward
+from tui.kernel.training.groups import Group, closure_step
 from tui.kernel.training.limits import Limits
 from tui.kernel.training.loop_events import LoopEvents
 from tui.kernel.training.pauses import Pauses
@@ -83,6 +84,8 @@ class Loop:
             casts=settings.precision != "float32",
             has_phases=not self.needs_closure,
         )
+        self._group = Group(recorder, control, progress, pauses, self.forward, self.update, self._move)
+        self._group.planned, self._group.per_epoch = settings.accumulate, self._steps_per_epoch
         self.evaluations = Evaluations(
             experiment,
             device,
@@ -247,9 +250,9 @@ class Loop:
                 by_hand = control.phase_pending and self._pauses.with_loss(loss)
                 samples = batch_size(batch)
             elif needs_closure:
-                loss, samples = self._closure_step(batch), batch_size(batch)
+                loss, samples = closure_step(optimizer, forward, clock, batch), batch_size(batch)
             else:
-                loss, samples = self._gather(batch, batches)
+                loss, samples = self._group.run(batch, batches)
             value = recorder.loss(step, loss)
             if value is not None and value - value != 0.0:  # NaN or infinite, the parameters are still good
                 raise NotFiniteLoss(step, value)
@@ -285,69 +288,9 @@ class Loop:
             if (now_s >= self._look_at_s or step >= limits.next_step) and self._look(now_s):
                 return True
             if control.pending:
+                self.evaluations.show(last=True)  # whoever pauses looks at it
                 self._pauses.between_steps("step" if control.by_phase else "")
             clock.start()
-
-    def _gather(self, batch: Any, batches: Iterator[Any]) -> tuple[torch.Tensor, int]:
-        """Run several batches forward and backward, so that the gradients are those of the mean of their losses.
-
-        Args:
-            batch: the first, moved already.
-            batches: the others, drawn one by one when it is their turn.
-
-        Returns:
-            the mean of their losses, and the number of samples in all.
-
-        Raises:
-            StoppedNow: the run was asked to end at once.
-        """
-        clock, control, progress = self._recorder.clock, self._control, self.progress
-        planned = self._accumulate
-        if self._steps_per_epoch is not None:
-            planned = min(planned, max(self._steps_per_epoch - progress.batch, 1))
-        losses: list[torch.Tensor] = []
-        samples = 0
-        while True:
-            loss = self.forward.run(batch)
-            clock.mark(FORWARD)
-            if not (control.phase_pending and self._pauses.with_loss(loss)):
-                self.forward.backward(loss, planned)
-            losses.append(loss.detach().reshape(()))
-            samples += batch_size(batch)
-            if len(losses) == planned:
-                break
-            clock.mark(BACKWARD)
-            if control.phase_pending:
-                self._pauses.inside("backward", BACKWARD)
-            if control.stop_now_asked:
-                raise StoppedNow
-            try:
-                batch = next(batches)
-            except StopIteration:  # of a loader that does not tell its length, or tells a wrong one
-                self.update.share(len(losses), planned)
-                break
-            progress.batch += 1
-            self._pauses.begin_batch()
-            self.forward.batch = batch = self._move(batch)
-            clock.mark(DATA)
-        return torch.stack(losses).mean(), samples
-
-    def _closure_step(self, batch: Any) -> torch.Tensor:
-        """Take a step of an optimizer that evaluates the loss itself, several times (LBFGS)."""
-        optimizer, clock = self.experiment.optimizer, self._recorder.clock
-
-        def closure() -> torch.Tensor:
-            with FREEING_GRADIENTS:
-                optimizer.zero_grad()
-            loss = self.forward.run(batch)
-            clock.mark(FORWARD)
-            self.forward.backward(loss)
-            clock.mark(BACKWARD)
-            return loss
-
-        first: object = optimizer.step(closure)  # type: ignore[arg-type]
-        assert self.loss is not None
-        return first if isinstance(first, torch.Tensor) else self.loss
 
     def _scaled_step(self, step: int) -> None:
         """Take a step of float16's; tell where it was left out."""

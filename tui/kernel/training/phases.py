@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from time import perf_counter
 from typing import Final
 
@@ -14,6 +15,9 @@ DATA: Final = 0
 FORWARD: Final = 1
 BACKWARD: Final = 2
 OPTIMIZER: Final = 3
+
+Mark = tuple[int, torch.cuda.Event]
+"""A phase, and the event of its end."""
 
 
 class PhaseClock:
@@ -63,31 +67,38 @@ class CudaPhaseClock(PhaseClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self._current: list[torch.cuda.Event] | None = None
-        self._pool: list[list[torch.cuda.Event]] = []
-        self._flying: deque[list[torch.cuda.Event]] = deque()
+        self._current: list[Mark] | None = None  # of the step that is timed just now
+        self._pool: list[torch.cuda.Event] = []
+        self._flying: deque[list[Mark]] = deque()
         self._next_at_s = 0.0
 
     def mark(self, phase: int) -> float:
-        """End a phase; after the data, decide whether this step is timed on the device."""
+        """End a phase; after the data, decide whether this step is timed on the device.
+
+        A step that is made of several batches marks some phases several times, and the optimizer once, at its end.
+        """
         now_s = super().mark(phase)
-        if phase == DATA:
-            if now_s >= self._next_at_s and len(self._flying) < 64:
-                self._next_at_s = now_s + self.INTERVAL_S
-                self._current = self._pool.pop() if self._pool else _events()
-                self._current[0].record()
-        elif self._current is not None:
-            self._current[phase].record()
+        if self._current is not None:
+            self._record(self._current, phase)
             if phase == OPTIMIZER:
                 self._flying.append(self._current)
                 self._current = None
+        elif phase == DATA and now_s >= self._next_at_s and len(self._flying) < 64:
+            self._next_at_s = now_s + self.INTERVAL_S
+            self._current = []
+            self._record(self._current, phase)
         return now_s
+
+    def _record(self, marks: list[Mark], phase: int) -> None:
+        event = self._pool.pop() if self._pool else torch.cuda.Event(enable_timing=True)
+        event.record()
+        marks.append((phase, event))
 
     def interrupt(self, phase: int) -> None:
         """Leave out what comes next; this step is not timed on the device."""
         super().interrupt(phase)
         if self._current is not None:
-            self._pool.append(self._current)
+            self._pool += [event for _, event in self._current]
             self._current = None
 
     def take(self) -> dict[str, float]:
@@ -95,19 +106,15 @@ class CudaPhaseClock(PhaseClock):
         means = super().take()
         timed = 0
         total_ms = [0.0] * len(PHASES)
-        while self._flying and self._flying[0][-1].query():
-            events = self._flying.popleft()
-            for phase in (FORWARD, BACKWARD, OPTIMIZER):
-                total_ms[phase] += events[phase - 1].elapsed_time(events[phase])
+        while self._flying and self._flying[0][-1][1].query():
+            marks = self._flying.popleft()
+            for (_, before), (phase, event) in pairwise(marks):
+                total_ms[phase] += before.elapsed_time(event)
             timed += 1
-            self._pool.append(events)
+            self._pool += [event for _, event in marks]
         if means and timed:
             means.update({PHASES[i]: total_ms[i] / timed for i in (FORWARD, BACKWARD, OPTIMIZER)})
         return means
-
-
-def _events() -> list[torch.cuda.Event]:
-    return [torch.cuda.Event(enable_timing=True) for _ in PHASES]
 
 
 def phase_clock(device: torch.device) -> PhaseClock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -34,10 +35,16 @@ def quiet(beside: str = "") -> Iterator[None]:
         beside: a folder that goes from the path again if it was not there; empty: none.
     """
     with ExitStack() as after:
-        for put_back in (_cwd(), _path(beside), *_torch_settings()):
+        for put_back in (_cwd(), _path(beside), _warn_again, *_torch_settings()):
             after.callback(put_back)
         with silent():
             yield
+
+
+def _warn_again() -> None:
+    """Let a warning that was dropped here be told the next time: Python tells each once for a place in the code."""
+    with warnings.catch_warnings():
+        pass
 
 
 def _cwd() -> Callable[[], None]:

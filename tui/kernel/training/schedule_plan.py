@@ -12,7 +12,6 @@ import ast
 import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -21,9 +20,11 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from tui.kernel.explain import explain
 from tui.kernel.training.chosen import ChoiceError, chosen_optimizer, chosen_scheduler
-from tui.kernel.training.experiment import ExperimentModule, Source, read_source
+from tui.kernel.training.preset_module import ExperimentModule, Source
 from tui.kernel.training.quiet import quiet, silent
 from tui.kernel.training.randomness import preserved_randomness
+from tui.kernel.training.rundir import RunDirError
+from tui.kernel.training.wanted import wanted_by
 from tui.protocol.preset import PresetError
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import SchedulePlan
@@ -35,6 +36,7 @@ _HARMLESS: Final = frozenset({*dir(builtins), "Path", "pathlib", "os", "math"}) 
     "__import__",
     "open",
 }
+_RANGE_TEST: Final = "a learning-rate range test raises the rate step by step, with no schedule"
 _BY_METRIC: Final = "follows the validation loss: how the learning rate goes is known only while it trains"
 
 
@@ -49,22 +51,23 @@ def plan_schedule(spec: RunSpec, *, run_in_progress: bool = False) -> SchedulePl
         spec: what would be trained.
         run_in_progress: whether random streams and settings must not be touched: see NOTE [Planning beside a run].
     """
-    if spec.settings.kind == "lr_range":
-        return SchedulePlan(
-            problem="a learning-rate range test raises the rate step by step, with no schedule"
-        )
     try:
-        source = read_source(Path(spec.preset), spec.knobs)
+        wanted = wanted_by(spec)
+        source, settings = wanted.source, wanted.settings
+        if settings.kind == "lr_range":
+            return SchedulePlan(problem=_RANGE_TEST)
         epochs = source.knobs.get("epochs", 1)
         if not isinstance(epochs, int) or epochs < 1:
             return SchedulePlan(problem=f"epochs must be a whole number of at least 1, got {epochs}")
         with (
             _left_alone(run_in_progress),
             torch.enable_grad(),
-            _Parts(source, spec.settings, run_in_progress) as parts,
+            _Parts(source, settings, run_in_progress) as parts,
         ):
             optimizer = parts.optimizer()
             return _planned(optimizer, parts.scheduler(optimizer), min(epochs, MOST_EPOCHS))
+    except RunDirError as error:
+        return SchedulePlan(problem=str(error.strerror or error))
     except (PresetError, ChoiceError) as error:
         return SchedulePlan(problem=str(error))
     except _NeedsData:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
-from typing import Final
 
 import torch
 
@@ -42,11 +41,6 @@ from tui.kernel.training.telling import Telling
 from tui.kernel.training.views.board import Views
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.run import RunStatus
-
-INSIDE: Final = ("forward", "loss", "backward")
-"""Phases after which a batch is not done, and the state not whole."""
-SKIPS_TO_WARN_OF: Final = 20
-"""Steps left out in float16; the scale takes a few until it fits."""
 
 
 class Worker:

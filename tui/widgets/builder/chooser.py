@@ -37,7 +37,7 @@ class Chooser(Vertical):
     Chooser #chooser-label { height: 1; padding: 0 1; background: $panel; color: $accent; text-style: bold; }
     Chooser #chooser-input { height: 1; border: none; padding: 0 1; background: $surface; }
     Chooser #chooser-input:focus { border: none; background: $surface; }
-    Chooser #chooser-problem { height: auto; max-height: 4; padding: 0 1; color: $error; display: none; }
+    Chooser #chooser-problem { height: auto; max-height: 6; padding: 0 1; color: $error; display: none; }
     Chooser #chooser-list { height: 1fr; }
     Chooser #chooser-details { height: auto; max-height: 14; border-top: solid $panel; }
     """

@@ -144,7 +144,7 @@ def _read_either(
     try:
         return _read_arguments(parameters, texts, every=every)
     except ValueError:
-        if every:
+        if every or any(map(_PAIR.match, texts)):
             raise
         try:
             return _read_arguments(whole, texts, every=True)

@@ -57,16 +57,16 @@ def totals_pieces(totals: Totals | None, output: str, batch: int, optimizer: str
         return []
     everything = totals.trainable + totals.frozen
     narrow = width < NARROW
-    counts = f"{everything:,} {'params' if narrow else 'parameters'}"
+    counts = f"{everything:,} parameters"
     if totals.frozen:
         counts += f" ({totals.frozen:,} frozen)"
     if totals.buffers:
         counts += f" + {totals.buffers:,} in buffers"
     parts: list[list[Piece]] = [[("total ", "dim"), (counts, "strong")]]
-    if totals.macs is not None:
-        parts.append([(f"{words.count(totals.macs)} MACs", "")])
     if totals.training_bytes:
         parts.append(_memory(totals, "" if narrow else f" (batch {batch}, {optimizer})"))
+    if totals.macs is not None:
+        parts.append([(f"{words.count(totals.macs)} MACs", "")])
     if output:
         parts.append([("→ ", "dim"), (one_line(output, max(width // 3, 10)), "shape")])
     return _joined(parts)

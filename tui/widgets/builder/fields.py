@@ -181,9 +181,13 @@ def _checked(block: Block, what: str) -> Callable[[str], Block]:
 
 
 def _with_init(block: Block, text: str, inits: tuple[str, ...]) -> Block:
-    if text.strip() and text.strip() not in inits:
-        raise ValueError(f"init: one of {', '.join(inits) or 'none'}")
-    return replace(block, init=text.strip())
+    name, bracket, options = text.strip().removeprefix("nn.init.").partition("(")
+    name = name.strip()
+    begin = [one for one in inits if one.startswith(name)]
+    if name and name not in inits and len(begin) != 1:
+        raise ValueError(f"init: one of {', '.join(begin or inits) or 'none'}")
+    found = name if name in inits or not name else begin[0]
+    return replace(block, init=f"{found}{bracket}{options}" if found else "")
 
 
 def _with_inputs(block: Block, text: str) -> Block:

@@ -164,6 +164,9 @@ class PropertyForm(ItemLines, inherit_bindings=False):
                 self._edit = LineText.end_of(value)
                 self.commit()
                 return True
+        if event.key in ("home", "end") and self._edit is None:
+            self.go_to(self._fields[0 if event.key == "home" else -1].name)
+            return True
         if event.key == "delete" and self._edit is None:
             self._edit = LineText()
             self.commit()

@@ -73,6 +73,8 @@ class Palette:
         )
 
     def _placed(self, part: str, chosen: str) -> tuple[Offer, Placement]:
+        if not self.catalogue.layers:
+            raise ValueError("the kernel has not told its layers yet")
         typed = read_part(part)
         if typed.arguments and not typed.words:
             raise ValueError(f"{part.strip()[:40]}: the name of a layer comes first, as in conv 32 3")

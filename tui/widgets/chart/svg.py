@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 800, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 56, 48
+_LEGEND_ROW = 18
 _COLOURS: Final = {
     "train": "#0072b2", "val": "#d55e00", "test": "#009e73",
     "other-0": "#7a3fae", "other-1": "#9a5b00", "other-2": "#b3261e", "other-3": "#2f7d32",
@@ -50,7 +51,7 @@ def chart_svg(data: ChartData) -> str:
     looks = looks_of(data.curves)
     across = across_axis(data, Memory())
     if across is None:
-        return _document([_text(WIDTH / 2, HEIGHT / 2, data.empty, "middle"), *_head(data, looks)])
+        return _document([_text(WIDTH / 2, HEIGHT / 2, data.empty, "middle"), *_head(data, looks)[0]])
     half = (WIDTH - _LEFT - _RIGHT) // 2  # a column of the summary is one pixel wide
     points = [columns_of(curve.points, across, half) for curve in data.curves]
     smooths = [columns_of(c.smooth, across, half) if c.smooth is not None else None for c in data.curves]
@@ -61,15 +62,16 @@ def chart_svg(data: ChartData) -> str:
     for place, (look, columns, smooth) in enumerate(zip(looks, points, smooths, strict=True)):
         parts += _curve(plane, look, columns, smooth, _DASHES[place % len(_DASHES)])
     parts += _odd(plane, data, points)
-    return _document([*parts, *_head(data, looks)])
+    head, bottom = _head(data, looks)
+    return _document([*parts, *head], bottom)
 
 
-def _document(parts: list[str]) -> str:
+def _document(parts: list[str], height: float = HEIGHT) -> str:
     body = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}"'
         ' font-family="sans-serif" font-size="12">\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
+        f'<rect width="{WIDTH}" height="{height:g}" fill="white"/>\n{body}\n</svg>\n'
     )
 
 
@@ -78,10 +80,11 @@ def _text(x: float, y: float, text: str, anchor: str = "start", more: str = "") 
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}>{safe}</text>'
 
 
-def _head(data: ChartData, looks: list[Look]) -> Iterator[str]:
+def _head(data: ChartData, looks: list[Look]) -> tuple[list[str], float]:
+    """Return title and legend, and how high the picture has to be for them."""
     title = f"{data.title}  {data.smoothing}" if data.smoothing else data.title
-    yield _text(_LEFT, 20, title, more=' font-weight="bold" font-size="14"')
-    x = float(_LEFT)
+    parts = [_text(_LEFT, 20, title, more=' font-weight="bold" font-size="14"')]
+    x, y = float(_LEFT), 40.0
     for place, look in enumerate(looks):
         last = look.curve.points.last
         label = (
@@ -90,9 +93,12 @@ def _head(data: ChartData, looks: list[Look]) -> Iterator[str]:
         if look.curve.mark is not None and look.curve.mark.text:
             label += f" ★ {look.curve.mark.text}"
         dash = _DASHES[place % len(_DASHES)]
-        yield _line(f"M{x:.1f},36 h24", look.style, dash)
-        yield _text(x + 30, 40, label)
-        x += 44 + 6.5 * len(label)
+        wide = 44 + 6.5 * len(label)
+        if x > _LEFT and x + wide > WIDTH:  # what has no room above goes below
+            x, y = float(_LEFT), max(y, float(HEIGHT)) + _LEGEND_ROW
+        parts += [_line(f"M{x:.1f},{y - 4:.1f} h24", look.style, dash), _text(x + 30, y, label)]
+        x += wide
+    return parts, max(float(HEIGHT), y + _LEGEND_ROW)
 
 
 def _line(path: str, style: str, dash: str = "", width: float = 1.5) -> str:
@@ -114,12 +120,12 @@ def _grid(plane: _Plane, data: ChartData) -> Iterator[str]:
     yield f'<path d="M{_LEFT},{_TOP} V{floor} H{right}" fill="none" stroke="#555"/>'
     unit = {"step": "step", "epoch": "epoch", "time": "time since the first point"}[data.view.x_unit]
     yield _text((_LEFT + right) / 2, HEIGHT - 8, unit, "middle", ' fill="#555"')
-    for note in data.notes:
+    for place, note in enumerate(data.notes):
         if 0 <= plane.x.fraction(note.x) <= 1:
             x = plane.across(note.x)
             yield f'<path d="M{x:.1f},{_TOP} V{floor}" stroke="#999" stroke-dasharray="3 3"><title>'
             yield f"{escape(clean(note.text))}</title></path>"
-            yield _text(x + 3, _TOP + 10, note.text, more=' fill="#777" font-size="10"')
+            yield _text(x + 3, _TOP + 10 + place % 4 * 12, note.text, more=' fill="#777" font-size="10"')
 
 
 def _curve(plane: _Plane, look: Look, columns: Columns, smooth: Columns | None, dash: str) -> Iterator[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
-from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.cells import Line, changed_spans
 from tui.widgets.chart.model import ChartData
+from tui.widgets.chart.pointing import Pointing
 
 if TYPE_CHECKING:
-    from tui.widgets.chart.picture import Memory
+    pass
 
 _CURVES = (
     "train", "val", "test", "other-0", "other-1", "other-2", "other-3",
@@ -30,7 +27,7 @@ _PARTS = (
 )  # fmt: skip
 
 
-class Chart(Widget, can_focus=True):
+class Chart(Pointing, can_focus=True):
     """Curves over steps, drawn in braille.
 
     ``show`` may be called at any rate: whatever came since the last paint is drawn once, a chart that nobody
@@ -80,37 +77,6 @@ class Chart(Widget, can_focus=True):
     }
     """
 
-    @dataclass
-    class Pointed(Message):
-        """The mouse is over a place, or no more over the canvas."""
-
-        chart: Chart
-        x: float | None
-
-    @dataclass
-    class Picked(Message):
-        """A place was clicked."""
-
-        chart: Chart
-        x: float
-        twice: bool
-        """Whether it was the second click of two."""
-
-    @dataclass
-    class Wheeled(Message):
-        """The wheel was turned over a place."""
-
-        chart: Chart
-        x: float
-        up: bool
-
-    @dataclass
-    class Dragged(Message):
-        """What is shown was pulled to the right, by this part of its width."""
-
-        chart: Chart
-        fraction: float
-
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _PARTS}
 
     def __init__(
@@ -127,50 +93,14 @@ class Chart(Widget, can_focus=True):
         self._drawn: tuple[object, ...] | None = None
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
-        self._memory: Memory | None = None
         self._due = False
         self._rich_styles: dict[str, Style] = {}
         self._restyle = False
-        self._drag: int | None = None  # the column that the button went down in, or was last seen in
-        self._dragged = False
 
     @property
     def data(self) -> ChartData:
         """What it shows, or will with the next paint."""
         return self._data
-
-    def x_at(self, column: int) -> float | None:
-        """Return the x in the middle of a column of the widget; None where nothing is drawn there."""
-        memory = self._memory
-        if memory is None or memory.x is None or not 0 <= column - memory.left < memory.columns:
-            return None
-        return memory.x.value((column - memory.left + 0.5) / memory.columns)
-
-    def column_of(self, x: float) -> int | None:
-        """Return the column of the widget that ``x`` is in; None where it is not shown."""
-        memory = self._memory
-        if memory is None or memory.x is None or not memory.columns:
-            return None
-        from tui.widgets.chart.picture import column_of
-
-        found = column_of(memory.x, x, memory.columns)
-        return None if found is None else found + memory.left
-
-    def cell_of(self, x: float) -> tuple[float, float] | None:
-        """Return the ends of the cell that ``x`` is in; None where it is not shown."""
-        column, memory = self.column_of(x), self._memory
-        if column is None or memory is None or memory.x is None:
-            return None
-        place = column - memory.left
-        return memory.x.value(place / memory.columns), memory.x.value((place + 1) / memory.columns)
-
-    def beside(self, x: float, cells: int) -> float | None:
-        """Return the x in the middle of a cell so many from that of ``x``; None before there is a point."""
-        memory = self._memory
-        if memory is None or memory.x is None or not memory.columns:
-            return None
-        place = math.floor(memory.x.fraction(x) * memory.columns + 1e-9) if memory.x.fraction(x) > -1 else 0
-        return memory.x.value((place + cells + 0.5) / memory.columns)
 
     def show(self, data: ChartData) -> None:
         """Show ``data``. Call it again when its points have grown: only what is different is painted."""
@@ -296,49 +226,3 @@ class Chart(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lay out anew."""
         self._request()
-
-    # -- the mouse --------------------------------------------------------------------------------
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the canvas."""
-        if event.button == 1 and self.x_at(event.x) is not None:
-            self._drag, self._dragged = event.x, False
-            self.capture_mouse()
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go."""
-        if self._drag is not None:
-            self._drag = None
-            self.release_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Pull what is shown along, or tell the place."""
-        if self._drag is None:
-            self.post_message(self.Pointed(self, self.x_at(event.x)))
-        elif event.x != self._drag and self._memory is not None and self._memory.columns:
-            self.post_message(self.Dragged(self, (event.x - self._drag) / self._memory.columns))
-            self._drag, self._dragged = event.x, True
-
-    def on_leave(self, event: events.Leave) -> None:
-        """Tell that the mouse has gone."""
-        self.post_message(self.Pointed(self, None))
-
-    def on_click(self, event: events.Click) -> None:
-        """Tell the place that was clicked, unless the click was the end of a pull."""
-        x = self.x_at(event.x)
-        if x is not None and not self._dragged:
-            self.post_message(self.Picked(self, x, event.chain == 2))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Tell that the wheel was turned up."""
-        self._wheel(event, up=True)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Tell that the wheel was turned down."""
-        self._wheel(event, up=False)
-
-    def _wheel(self, event: events.MouseEvent, *, up: bool) -> None:
-        x = self.x_at(event.x)
-        if x is not None:
-            event.stop()
-            self.post_message(self.Wheeled(self, x, up))

@@ -10,8 +10,12 @@ from tui.widgets.drawn.text import Pen, one, sentence
 from tui.widgets.foreign import clean, cut_cells, one_line
 from tui.widgets.gradients.item_lines import Block
 from tui.widgets.gradients.norms import norm_text
+from tui.widgets.gradients.table import end_of
 
 _NAME_CELLS = 26
+_LEAST_NAME = 12
+_CHANGE_CELLS = 32
+"""Of ``   norm 0.567 → moved 1.23e-10``."""
 
 
 def change_blocks(changes: Changes | GradientCheck | None, width: int) -> list[Block]:
@@ -30,15 +34,20 @@ def change_blocks(changes: Changes | GradientCheck | None, width: int) -> list[B
             "Nothing was changed: no leaf has a gradient.", width - 1, "warn", lead=(" ", ""), indent=1
         )
         return [Block(tuple(head))]
-    names = min(max(cell_len(one_line(row.name, 100)) for row in changes.rows), _NAME_CELLS)
+    longest = max(cell_len(one_line(row.name, 100)) for row in changes.rows)
+    names = min(longest, _NAME_CELLS, max(width - _CHANGE_CELLS, _LEAST_NAME))
     befores = max(cell_len(_texts(row)[0]) for row in changes.rows)
-    return [Block(tuple(head)), *(_row(row, names, befores, width) for row in changes.rows)]
+    foot: list[Block] = []
+    if any(row.moved for row in changes.rows):
+        then = "Results that were computed before keep their old values: run their cell again to see the new ones."
+        foot = [Block((one(""), *sentence(then, width - 1, "dim", lead=(" ", ""), indent=1)))]
+    return [Block(tuple(head)), *(_row(row, names, befores, width) for row in changes.rows), *foot]
 
 
 def _row(row: Change, names: int, befores: int, width: int) -> Block:
-    name = one_line(row.name, names)
+    name = end_of(one_line(row.name, 200), names)
     before, after = _texts(row)
-    same = before == after
+    same = before == after and not row.moved
     pen = Pen().write(" ").write(name, "dim" if same else "strong").pad(names + 3)
     inline = pen.cells + befores + 3 + cell_len(after) <= width
     lines: list[StyledLine] = []
@@ -56,6 +65,8 @@ def _texts(row: Change) -> tuple[str, str]:
     """Return before and after; norms with as many digits as it takes where the texts are too short to differ."""
     before, after = one_line(row.before, 200), one_line(row.after, 200)
     old, new = row.norm_before, row.norm_after
+    if before.startswith("norm ") and row.moved is not None:
+        return before, f"moved {norm_text(row.moved)}"
     if before != after or old is None or new is None or old == new:
         return before, after
     for digits in range(3, 10):

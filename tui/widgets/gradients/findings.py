@@ -23,13 +23,18 @@ _TITLES: Final = {
 _LOUD: Final = frozenset(("first nan forward", "first nan backward", "in place"))
 
 
-def finding_blocks(findings: Findings | None, width: int) -> list[Block]:
-    """Return a block for each finding; its key is its place in the list where there is something to go to."""
+def finding_blocks(findings: Findings | None, width: int, *, ran: bool = False) -> list[Block]:
+    """Return a block for each finding; its key is its place in the list where there is something to go to.
+
+    `ran`: whether a backward has run through the graph.
+    """
     if findings is None:
         text = "d looks for what is wrong: vanishing, exploding and missing gradients, dead units, the first NaN."
         return [Block((one(""), *sentence(text, width - 1, "dim", lead=(" ", ""), indent=1)))]
     if not findings.rows:
-        text = "Nothing wrong was found. After a backward (b or p) more can be told than before it."
+        text = "Nothing wrong was found." + (
+            "" if ran else " More can be told after a backward: b, or p to look only."
+        )
         return [Block((one(""), *sentence(text, width - 1, "good", lead=(" ✔ ", "good"), indent=3)))]
     return [_block(row, index, width) for index, row in enumerate(findings.rows)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -63,10 +63,22 @@ def table_of(flows: Sequence[tuple[str, Flow]]) -> FlowTable:
 
 
 def flow_lines(
-    label: str, flow: Flow, table: FlowTable, width: int, *, missing: str = "no gradient"
+    label: str,
+    flow: Flow,
+    table: FlowTable,
+    width: int,
+    *,
+    missing: str = "no gradient",
+    most_rows: int | None = None,
 ) -> list[StyledLine]:
-    """Return label, shape and numbers of a flow; a matrix by rows, what is large by its statistics."""
-    return [clipped(line, width) for line in _flow_lines(label, flow, table, width, missing)]
+    """Return label, shape and numbers of a flow; a matrix by rows, what is large by its statistics.
+
+    `most_rows`: where its numbers take more lines than these, their statistics stand for them.
+    """
+    lines = _flow_lines(label, flow, table, width, missing)
+    if most_rows is not None and len(lines) > most_rows and flow.numbers:
+        lines = _flow_lines(label, replace(flow, numbers=()), table, width, missing)
+    return [clipped(line, width) for line in lines]
 
 
 def clipped(line: StyledLine, width: int) -> StyledLine:

@@ -1,11 +1,14 @@
-"""The line that is always there: the root, whether its graph is live, what is recorded, what the gradients hold."""
+"""The line that is always there: root, live or spent, recording, what gradients hold; more lines for a long notice."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.cells import cell_len
+from textual.geometry import Size
 
 from tui.protocol.autograd import GradientTable
 from tui.protocol.values import TensorFacts
@@ -34,10 +37,30 @@ class HeadData:
     table: GradientTable | None = None
     working: str = ""
     """What is being computed; empty: nothing."""
+    can_end: bool = False
+    """Whether that can be ended on its way."""
     notice: str = ""
     """What has to be said now, in the place of the root."""
     warning: bool = True
     """Whether `notice` is bad news."""
+
+
+MOST_ROWS: Final = 3
+
+
+def head_rows(data: HeadData, width: int) -> list[list[Piece]]:
+    """Return the lines: one, or as many as it takes to say what has to be said whole."""
+    if not data.notice:
+        return [head_pieces(data, width)]
+    held, warn = sum_words(data.table)
+    style = "warn" if data.warning else "good"
+    text = one_line(data.notice, MOST_ROWS * max(width, 1))
+    room = max(width - cell_len(held) - 3, 8)
+    first = text if cell_len(text) <= room else (textwrap.wrap(text, room) or [""])[0]
+    pad = " " * max(width - cell_len(first) - cell_len(held) - 1, 1)
+    rows: list[list[Piece]] = [[(first, style), (pad, ""), (held, "warn" if warn else "dim")]]
+    rest = textwrap.wrap(text[len(first) :].strip(), max(width, 8))
+    return [*rows, *([(line, style)] for line in rest[: MOST_ROWS - 1])]
 
 
 def head_pieces(data: HeadData, width: int) -> list[Piece]:
@@ -60,11 +83,9 @@ def head_pieces(data: HeadData, width: int) -> list[Piece]:
 
 def _parts(data: HeadData, room: int) -> Sequence[Sequence[Piece]]:
     """Return what is to be said, the most pressing first."""
-    if data.notice:
-        return [[(one_line(data.notice, max(room, 1)), "warn" if data.warning else "good")]]
     parts: list[list[Piece]] = []
     if data.working:
-        parts.append([(f"… {data.working}: esc cancels", "accent")])
+        parts.append([(f"… {data.working}{': esc ends it' if data.can_end else ''}", "accent")])
     if not data.expression:
         parts.append([("no graph open: o opens one", "dim")])
     else:
@@ -84,8 +105,9 @@ def _root(data: HeadData, room: int) -> list[Piece]:
     if root is None:
         return [(name, "name")]
     pieces: list[Piece] = [(name, "name")]
-    if root.elements == 1 and root.minimum is not None:
-        pieces.append((f" = {norm_text(root.minimum)}", "name"))
+    if root.elements == 1 and (root.minimum is not None or root.statistics):
+        value = norm_text(root.minimum) if root.minimum is not None else one_line(root.statistics, 16)
+        pieces.append((f" = {value}", "name"))
     elif root.shape:
         pieces.append((f" {words.shape(root.shape)}", ""))
     if root.grad_fn:
@@ -97,7 +119,7 @@ class GraphHead(LiveLines):
     """The line above the graph."""
 
     DEFAULT_CSS = """
-    GraphHead { height: 1; padding: 0 1; background: $surface; color: $foreground; }
+    GraphHead { height: auto; padding: 0 1; background: $surface; color: $foreground; }
     GraphHead > .graphhead--name { color: $primary; text-style: bold; }
     GraphHead > .graphhead--dim { color: $foreground 62%; }
     GraphHead > .graphhead--warn { color: $warning; text-style: bold; }
@@ -115,9 +137,19 @@ class GraphHead(LiveLines):
     def show(self, data: HeadData) -> None:
         """Show this."""
         if data != self._data:
-            self._data = data
+            before, self._data = self._rows, data
             self.show_lines()
+            if self._rows != before:
+                self.refresh(layout=True)
+
+    @property
+    def _rows(self) -> int:
+        return len(head_rows(self._data, self.size.width)) if self.size.width else 1
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines there are."""
+        return len(head_rows(self._data, width))
 
     def lay_out(self, width: int, height: int) -> Sequence[Sequence[Span]]:
-        """Return the line."""
-        return [head_pieces(self._data, width)] if width else []
+        """Return the lines."""
+        return head_rows(self._data, width) if width else []

@@ -12,7 +12,7 @@ from tui.widgets import words
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, Piece, one, pieces_line, sentence
 from tui.widgets.foreign import one_line
-from tui.widgets.gradients.flows import FlowTable, flow_lines, label_of, table_of
+from tui.widgets.gradients.flows import FlowTable, clipped, flow_lines, label_of, table_of
 from tui.widgets.gradients.item_lines import Block
 
 NameOf = Callable[[int], str]
@@ -31,9 +31,10 @@ def step_blocks(
     senders: Sequence[str] = (),
     compact: bool = False,
 ) -> list[Block]:
-    """Return the drawing; the blocks of what went out have the key of the node that it went to.
+    """Return the drawing; its blocks have the key of the node that a gradient went to, or of what can be viewed.
 
-    `senders`: what sent the gradient that came in; `compact`: without empty lines.
+    `senders`: what sent the gradient that came in; `compact`: without empty lines, the rule before what it needs, and
+    of that a row each.
     """
     ins = [(label_of(flow), flow) for flow in step.incoming]
     saved = [(label_of(flow), flow) for flow in step.saved]
@@ -41,11 +42,11 @@ def step_blocks(
     table = table_of([*ins, *saved, *outs])
     air = () if compact else (one(""),)
     blocks = [Block((scrubber_line(step.step, total, width), *title_lines(step.node, width), *air))]
-    lines: list[StyledLine] = [_came_from(senders, step.step, width)]
+    blocks.append(Block((_came_from(senders, step.step, width),)))
     for label, flow in ins:
-        lines += _railed(flow_lines(label, flow, table, width - 3), "▼ ", "│ ", "accent")
-    blocks.append(Block(tuple(lines)))
-    blocks.append(Block(tuple(_box(step, saved, table, mode, name_of, air, width))))
+        drawn = _railed(flow_lines(label, flow, table, width - 3), "▼ ", "│ ", "accent")
+        blocks.append(Block(tuple(drawn), view_key(flow)))
+    blocks += _box(step, saved, table, mode, name_of, air, width, compact=compact)
     if outs:
         blocks.append(Block((one("  gradients out", "dim"),)))
     for label, flow in outs:
@@ -98,31 +99,55 @@ def _box(
     name_of: NameOf,
     air: Sequence[StyledLine],
     width: int,
-) -> list[StyledLine]:
+    *,
+    compact: bool,
+) -> list[Block]:
+    """Return the box of the rule: what was saved, each a block of its own, and the rule."""
     node = step.node
     title = one_line(node.name if node.kind in LEAVES and node.name else node.operation, max(width - 8, 8))
     top = Pen().write("╭─ ", "rail").write(title, "title").write(" ")
-    lines = [top.write("─" * max(width - 2 - top.cells, 0), "rail").write("╮", "rail").line()]
-    inside: list[StyledLine] = []
+    top.write("─" * max(width - 2 - top.cells, 0), "rail").write("╮", "rail")
+    kept: list[Block] = []
+    rules: list[StyledLine] = []
     if node.kind in LEAVES:
-        inside += _leaf(node, mode, width - 4)
+        rules += _leaf(node, mode, width - 4)
     else:
         for label, flow in saved:
-            inside += flow_lines(label, flow, table, width - 4, missing="freed, or nothing")
-        if saved and step.rule:
-            inside += air
-        for rule in step.rule:
-            if not rule.startswith("where ") or not all(flow.facts for _, flow in saved):
-                inside += _rule(rule, width - 4)
-        for rule in renamed(step, name_of):
-            inside += sentence(rule, width - 4, "good", lead=("that is ", "dim"), indent=8)
-        if not step.rule:
-            inside.append(one("no rule in symbols is known for it", "dim"))
-    for line in inside:
-        pen = Pen().write("│ ", "rail").draw(line).pad(width - 2)
-        lines.append(pen.write("│", "rail").line())
+            drawn = flow_lines(
+                label, flow, table, width - 4, missing="freed, or nothing", most_rows=1 if compact else None
+            )
+            kept.append(Block(_walled(drawn, width), view_key(flow)))
+        rules += _rules(step, saved, name_of, width - 4)
+    between = list(air) if saved and step.rule and not compact else []
     bottom = Pen().write("╰", "rail").write("─" * max(width - 3, 0), "rail").write("╯", "rail")
-    return [*lines, bottom.line()]
+    told = Block(_walled([*between, *rules], width))
+    inside = [told, *kept] if compact else [*kept, told]
+    return [Block((top.line(),)), *inside, Block((bottom.line(),))]
+
+
+def _rules(
+    step: BackwardStep, saved: list[tuple[str, Flow]], name_of: NameOf, width: int
+) -> list[StyledLine]:
+    lines: list[StyledLine] = []
+    for rule in step.rule:
+        if not rule.startswith("where ") or not all(flow.facts for _, flow in saved):
+            lines += _rule(rule, width)
+    for rule in renamed(step, name_of):
+        lines += sentence(rule, width, "good", lead=("that is ", "dim"), indent=8)
+    return lines if step.rule else [one("no rule in symbols is known for it", "dim")]
+
+
+def _walled(lines: Sequence[StyledLine], width: int) -> tuple[StyledLine, ...]:
+    """Return the lines between the walls of the box."""
+    return tuple(
+        Pen().write("│ ", "rail").draw(clipped(line, width - 4)).pad(width - 2).write("│", "rail").line()
+        for line in lines
+    )
+
+
+def view_key(flow: Flow) -> str:
+    """Return the key of a block whose tensor can be opened in the viewer; empty where it cannot."""
+    return f"view {flow.view}" if flow.view else ""
 
 
 def _leaf(node: Node, mode: BackwardMode, width: int) -> list[StyledLine]:

@@ -39,7 +39,8 @@ _RIGHT: Final[frozenset[Column]] = frozenset(
 SORTS: Final[dict[Column, SortKey]] = {
     "name": "name", "value": "value", "grad": "grad", "bar": "grad", "zeros": "zeros", "update": "update",
 }  # fmt: skip
-_BAR_CELLS: Final = 8
+_BAR_CELLS: Final = 10
+"""As much as it takes to tell what the bars mean: ``1e-12…1e-1``."""
 _NAME_CELLS: Final = 34
 _LEAST_NAME: Final = 10
 _VERDICT_CELLS: Final = 20
@@ -143,7 +144,7 @@ def _natural(rows: Sequence[GradientRow], column: Column) -> int:
     widest = max((cell_len(text_of(row, column)) for row in rows[:_MEASURED]), default=0)
     if len(rows) > _MEASURED and column in _RIGHT:
         widest = max(widest, _WIDEST_NUMBER)
-    return max(widest, cell_len(_title(column))) if widest else 0
+    return max(widest, cell_len(_title(column)) + (column in SORTS and column in _RIGHT)) if widest else 0
 
 
 def _title(column: Column) -> str:
@@ -171,9 +172,17 @@ def row_line(row: GradientRow, slots: Sequence[Slot], scale: LogScale) -> Styled
         if slot.column == "bar":
             _place(pen, slot, scale.bar(row.grad_norm, slot.width), "nan" if row.nonfinite else "bars")
             continue
-        text = cut_cells(text_of(row, slot.column), slot.width)
+        text = text_of(row, slot.column)
+        text = end_of(text, slot.width) if slot.column == "name" else cut_cells(text, slot.width)
         _place(pen, slot, text, _style(row, slot.column))
     return pen.line()
+
+
+def end_of(path: str, width: int) -> str:
+    """Return a path with its beginning cut off where it is too long: its end tells it from others."""
+    while cell_len(path) > width and len(path) > 1:
+        path = "…" + path.lstrip("…")[1:]
+    return path
 
 
 def _place(pen: Pen, slot: Slot, text: str, style: str) -> None:
@@ -203,7 +212,10 @@ def group_line(group: Group, width: int) -> StyledLine:
     """Return the line above rows without a gradient: how many, and why."""
     count = len(group.rows)
     pen = Pen().write(" ▪ " if group.pressing else " · ", "warn" if group.pressing else "dim")
-    pen.write(f"{count} without .grad: ", "warn" if group.pressing else "dim")
+    told = f"{count} without .grad: "
+    if pen.cells + cell_len(told) + cell_len(group.why) > width:
+        told = f"{count}: "  # the rows below say None
+    pen.write(told, "warn" if group.pressing else "dim")
     return pen.write(one_line(group.why, max(width - pen.cells, 1)), "" if group.pressing else "dim").line()
 
 

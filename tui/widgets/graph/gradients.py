@@ -12,7 +12,9 @@ from tui.widgets.gradients.norms import LogScale, scale_of
 from tui.widgets.graph.structure import Floats, Ints, unpack_floats, unpack_ints
 
 FAR = 1e4
-"""A norm that is so many times less or more than the median of the graph's is called vanishing or exploding."""
+"""A norm that is so many times less or more than where backward began is called vanishing or exploding."""
+BEGAN = 16
+"""Nodes that stand for where it began; or a twentieth, of a large graph."""
 
 Alarm = Literal["", "vanishing", "exploding", "nonfinite"]
 Progress = Literal["", "ran", "now"]
@@ -30,7 +32,8 @@ class Gradients:
     turns: Ints
     """(nodes,): when each ran, counted from 0; the number of all that ran where it did not."""
     scale: LogScale
-    median: float
+    begins: float
+    """Median norm of the nodes that ran first."""
 
     def norm(self, node: int) -> float | None:
         """Return the norm; None where no gradient came."""
@@ -42,9 +45,9 @@ class Gradients:
         if self.nonfinite[node]:
             return "nonfinite"
         norm = float(self.norms[node])
-        if norm == np.inf or (norm and norm > self.median * FAR):
+        if norm == np.inf or (norm and norm > self.begins * FAR):
             return "exploding"
-        return "vanishing" if norm < self.median / FAR else ""
+        return "vanishing" if norm < self.begins / FAR else ""
 
     def progress(self, first: int, end: int, now: int | None) -> Progress:
         """Return how far the nodes from `first` to before `end` are when it is the turn of `now`; None: of none."""
@@ -75,4 +78,6 @@ def gradients_of(done: BackwardDone, nodes: int) -> Gradients:
     if not usual.size:
         return Gradients(norms, nonfinite, turns, scale_of(()), 0.0)
     scale = scale_of((float(usual.min()), float(usual.max())))
-    return Gradients(norms, nonfinite, turns, scale, float(np.median(usual)))
+    early = norms[order[: max(BEGAN, len(order) // 20)]]
+    early = early[np.isfinite(early) & (early > 0)]
+    return Gradients(norms, nonfinite, turns, scale, float(np.median(early if early.size else usual)))

@@ -228,14 +228,19 @@ def foot_line(model: GraphModel, width: int) -> Line:
         words.append(f"{len(model.rows):,} rows")
     at = row.put(1, cut(to_cells(" · ".join(words)), width - 1), "") + 2
     for kind, sign in SIGNS.items():
-        word = f"{kinds[kind]:,} {kind}{'s' * (kinds[kind] != 1)}"
+        word = f"{kinds[kind]:,} {kind}{'s' * (kinds[kind] != 1 and kind != 'custom')}"
         if kind != "operation" and kinds[kind] and at + len(word) + 3 <= width:
             at = row.put(at, [sign], kind) + 1
             at = row.put(at, to_cells(word), "") + 2
     if len(model.rows) < nodes and not model.query and at + 2 + len(FOLDED) <= width:
         at = row.put(at, ["▸"], "fold") + 1
-        row.put(at, to_cells(FOLDED), "")
+        at = row.put(at, to_cells(FOLDED), "") + 2
+    keys = KEYS_FOLDED if len(model.structure.modules) > 1 else KEYS
+    if at + len(keys) + 1 <= width:
+        row.put(width - len(keys) - 1, to_cells(keys), "dim")
     return row.line()
 
 
+KEYS: Final = "/ filters"
+KEYS_FOLDED: Final = "space folds · / filters"
 FOLDED: Final = "folded module"

@@ -66,6 +66,8 @@ def confusion_block(view: Confusion, width: int) -> Block:
     """Return the confusion matrix: rows the true class, columns the predicted one."""
     right = sum(row[at] for at, row in enumerate(view.counts) if at < len(row))
     title = f"confusion · {view.split} at step {view.step:,} · {right:,} of {view.seen:,} right"
+    if view.class_count is not None and view.class_count > len(view.classes):
+        title = f"confusion · {view.split} at step {view.step:,} · the {len(view.classes)} worst of {view.class_count:,} classes"
     lines: list[PanelLine] = [[(title, "title")]]
     names = [one_line(name, 12) for name in view.classes]
     label = max([len(_CORNER), *(cell_len(name) for name in names)])
@@ -163,7 +165,7 @@ def preview_block(view: Preview, width: int, height: int) -> Block:
 def filters_block(view: Filters, width: int) -> Block:
     """Return the weights of the first convolution, around zero, a picture for each output channel."""
     more = f", {len(view.images)} of {view.total}" if view.total > len(view.images) else ""
-    title = f"weights of {one_line(view.layer, 30)} · step {view.step:,}{more}"
+    title = f"weights of layer {one_line(view.layer, 30)} · step {view.step:,}{more}"
     images = [Block(tuple(picture(image, _zoom(image)))) for image in view.images]
     return Block(([(title, "title")], *packed(images, width)))
 

@@ -57,14 +57,16 @@ def state_parts(state: BoardState) -> list[Part]:
         low, high = (x_text(x, state.unit) for x in state.window)
         zoom = Part("0", f"{low}–{high}" + (" →" if state.follows else ""), True, "whole")
     pages = f"{state.first}" if state.last <= state.first else f"{state.first}–{state.last}"
+    more = state.last - state.first + 1 < state.charts
     return [
         Part("w", state.smoothing or "raw", bool(state.smoothing), "smooth(1)"),
-        Part("x", f"by {state.unit}", state.unit != "step", "unit"),
+        Part("x", state.unit, state.unit != "step", "unit"),
         Part("X", "log x", state.log_x, "log_x"),
         Part("y", "log y", state.log_y, "log_y"),
         zoom,
+        Part("c", "choose", action="choose"),
         Part("f", "back" if state.enlarged else "enlarge", state.enlarged, "enlarge"),
-        Part("c", f"charts {pages} of {state.charts}", True, "choose"),
+        Part("]" if more else "", f"charts {pages} of {state.charts}", True, "page(1)" if more else ""),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tui.protocol.run import GRAD_NORM, LR
+from tui.protocol.run import DETAILS, GRAD_NORM, LR
 from tui.widgets.chart import Role
 
 SPLITS: Final[dict[str, Role]] = {
@@ -14,8 +14,6 @@ SPLITS: Final[dict[str, Role]] = {
     "val": "val", "valid": "val", "validation": "val", "eval": "val",
     "test": "test",
 }  # fmt: skip
-HIDDEN: Final = ("time/", "memory/", "grad_norm/", "update_ratio/")
-"""Prefixes of tags that have a place of their own, or of which there are too many for a chart each."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def chart_groups(tags: Iterable[str]) -> list[ChartGroup]:
     """Return the charts for these tags: loss, the other metrics, learning rate, gradient norm, the rest."""
     charts: dict[str, list[tuple[str, Role]]] = {}
     for tag in sorted(tags):
-        if tag.startswith(HIDDEN):
+        if tag.startswith(DETAILS):
             continue
         title, role = split_of(tag)
         charts.setdefault(title, []).append((tag, role))
@@ -73,7 +71,7 @@ def all_groups(tags: Collection[str]) -> list[ChartGroup]:
     groups = chart_groups(tags)
     taken = {group.title for group in groups}
     others: dict[str, list[tuple[str, Role]]] = {}
-    for tag in sorted(tag for tag in tags if tag.startswith(HIDDEN)):
+    for tag in sorted(tag for tag in tags if tag.startswith(DETAILS)):
         title = TIME_TITLE if tag.startswith("time/") else tag
         others.setdefault(title if title not in taken else f"{title} (all)", []).append((tag, "other"))
     return groups + [ChartGroup(title, tuple(found), shown=False) for title, found in others.items()]

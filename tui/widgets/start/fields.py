@@ -124,7 +124,7 @@ def _device(preset: PresetInfo, device: str, devices: Sequence[str]) -> list[Fie
     has_seed = any(knob.name == "seed" for knob in preset.knobs)
     fields = [
         Field(
-            "spec.device", "device", "device", f"auto ({device})", read_device, "auto",
+            "spec.device", "device", "device", f"auto ({device})" if device else "auto", read_device, "auto",
             "auto, cpu, cuda, cuda:N or mps", tuple(devices),
         ),
         Field(

@@ -15,7 +15,7 @@ from tui.widgets.builder.line_text import LineText
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.gradients.item_lines import ItemLines
 from tui.widgets.keys import key
-from tui.widgets.start.fields import SECTIONS, Field, Values, cycled, with_value
+from tui.widgets.start.fields import Field, Values, cycled, with_value
 from tui.widgets.start.rows import DRY, FOLD, START, FormState, row_lines, rows_of
 
 _NUMBER_STARTS = frozenset("0123456789.-")
@@ -85,6 +85,7 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Show fields and values; `fresh`: they are another preset's."""
         if fresh:
             self._edit, self._problem = None, ""
+            self._keys, self._cursor = (), 0  # keys that come before there is room to lay it out are for Start
         if fresh or state != self.state:
             self.state = state
             self.lay_out_again(to_top=fresh)
@@ -192,7 +193,7 @@ class StartForm(ItemLines, inherit_bindings=False):
 
     def action_enter(self) -> None:
         """Start, fold, or edit: what the cursor is on."""
-        here, field = self.current_key, self.field
+        here, field = self.current_key or START, self.field
         if here == START:
             self.action_start()
         elif here == DRY:
@@ -232,10 +233,7 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Fold a section, or unfold it."""
         name = row.removeprefix(FOLD)
         self.show(self.state.with_folded(self.state.folded ^ {name}))
-
-    def fold_all_but(self, kept: Sequence[str]) -> None:
-        """Fold the other sections."""
-        self.show(self.state.with_folded(frozenset(SECTIONS) - set(kept)))
+        self.post_message(self.Highlighted(self, row))  # what there is to say of it is another thing now
 
     def action_default(self) -> None:
         """Give the field its default again."""
@@ -292,6 +290,10 @@ class StartForm(ItemLines, inherit_bindings=False):
         self.go_to(row)
         if row == here or row in (START, DRY) or row.startswith(FOLD):
             self.action_enter()
+
+    def on_resize(self) -> None:
+        """Keep the row under the cursor in sight."""
+        self.call_after_refresh(lambda: self.go_to(self.current_key))
 
     def on_item_lines_highlighted(self, event: ItemLines.Highlighted) -> None:
         """Draw the row that the keys are now for."""

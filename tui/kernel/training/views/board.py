@@ -36,8 +36,8 @@ class Views:
         self._experiment = experiment
         self._say = say
         self._plane = Plane(experiment, device)
-        self._live = Allowance(0.004, LIVE_INTERVAL_S)
-        self._evaluations = Allowance(0.004)
+        self._live = Allowance(0.003, LIVE_INTERVAL_S)
+        self._evaluations = Allowance(0.003)
         self._previews = Allowance(0.001)
         self._left_out: set[str] = set()
         self._is_absent: set[str] = set()

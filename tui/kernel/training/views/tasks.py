@@ -46,7 +46,8 @@ def task_of(experiment: Experiment, output: object, target: object) -> Task:
     if target.is_complex() or not len(output):
         return ""
     name = loss_name(experiment.loss)
-    is_own_step = experiment.step is not None and not name  # who knows what it does with output and target
+    # Who knows what the preset's own step does with output and target, unless its loss can only mean one thing.
+    is_own_step = experiment.step is not None and name not in _CLASS_LOSSES
     if output.dim() == 2 and output.size(1) > 1 and target.dim() == 1:
         is_of_classes = not target.is_floating_point() and target.dtype is not torch.bool
         return "classes" if is_of_classes and not is_own_step and name not in _VALUE_LOSSES else ""

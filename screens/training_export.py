@@ -1,0 +1,101 @@
+"""Taking a run out of the program: its curves, a chart, its model; the ending of the file says which."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from textual import work
+
+from screens.base import BaseScreen
+from screens.run_pane import RunPane
+from tui.client.errors import KernelDied, KernelRefused
+from tui.protocol.training import ExportModel
+from tui.widgets import words
+from tui.widgets.file_prompt import FilePrompt, Refused
+from tui.widgets.keys import key
+
+EXPORT_KEY: Final = key(
+    "e", "export", "Export", "training.export", "The curves, a chart or the model as a file", show=False
+)
+MODELS: Final[dict[str, Literal["state_dict", "torch_export", "onnx"]]] = {
+    ".pt": "state_dict", ".pt2": "torch_export", ".onnx": "onnx",
+}  # fmt: skip
+CURVES: Final = (".csv", ".json", ".svg")
+TITLE: Final = (
+    "Export: curves .csv .json · the chart in front .svg · weights .pt · torch.export .pt2 · ONNX .onnx"
+)
+
+
+class TrainingExport(BaseScreen):
+    """What the Training screen writes for other programs. TensorBoard needs nothing: it opens the run's folder."""
+
+    @property
+    def pane(self) -> RunPane:
+        """What shows the run; the screen's."""
+        raise NotImplementedError
+
+    @work(exclusive=True, group="export")
+    async def action_export(self) -> None:
+        """Ask for a path and write what its ending says."""
+        reader = self.pane.reader
+        if reader is None:
+            self.notify("there is no run to export", markup=False)
+            return
+        suggestion = f"{reader.record.name}.csv"
+        overwritten = False
+
+        def attempt(path: str, again: bool) -> Refused | None:
+            nonlocal overwritten
+            overwritten = again
+            return self._refused(Path(path).expanduser(), again)
+
+        prompt = FilePrompt(TITLE, attempt, path=suggestion, suffixes=(*CURVES, *MODELS), verb="writes")
+        given = await self.app.push_screen_wait(prompt)
+        if given is None:
+            return
+        path = Path(given).expanduser().absolute()
+        try:
+            said = await self._write(path, overwrite=overwritten)
+        except (KernelDied, KernelRefused, TimeoutError, OSError, ValueError) as error:
+            reason = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+            self.notify(reason or "the kernel does not answer", severity="error", timeout=15, markup=False)
+            return
+        self.notify(said, markup=False)
+
+    def _refused(self, path: Path, again: bool) -> Refused | None:
+        if path.suffix not in (*CURVES, *MODELS):
+            return Refused(f"the ending says what is written: {' '.join((*CURVES, *MODELS))}")
+        if path.suffix in MODELS and self.session is None:
+            return Refused("a model is exported by a kernel: open the run in a session, not with `watch`")
+        if not path.absolute().parent.is_dir():
+            return Refused(f"there is no folder {path.absolute().parent}")
+        if path.exists() and not again:
+            return Refused(f"{path.name} is there already; enter again replaces it", insists=True)
+        return None
+
+    async def _write(self, path: Path, *, overwrite: bool) -> str:
+        reader = self.pane.reader
+        assert reader is not None
+        if path.suffix in MODELS:
+            assert self.session is not None
+            own = self.session.status.run if self.session.status is not None else None
+            folder = "" if own is not None and Path(own.folder) == reader.folder else str(reader.folder)
+            checkpoint: Literal["now", "last"] = "last" if folder else "now"
+            request = ExportModel(MODELS[path.suffix], str(path), folder, checkpoint, overwrite)
+            exported = await self.session.ask(request)
+            detail = f": {exported.detail}" if exported.detail else ""
+            return f"{os.path.basename(exported.path)}, {words.size(exported.size_bytes)}{detail}"
+        if path.suffix == ".svg":
+            from tui.widgets.chart.svg import chart_svg
+
+            await asyncio.to_thread(
+                path.write_text, chart_svg(self.pane.board.focused_chart.data), encoding="utf-8"
+            )
+            return f"{path.name}: the chart in front"
+        from tui.runs.export import write_csv, write_json
+
+        points = await asyncio.to_thread(write_csv if path.suffix == ".csv" else write_json, reader, path)
+        return f"{path.name}: {points:,} points, every one as it was logged"
