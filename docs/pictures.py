@@ -8,9 +8,13 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.pilot import Pilot
+
+if TYPE_CHECKING:
+    from tui.app import TorchTUI
 
 SIZE = (120, 36)
 FOLDER = Path(__file__).parent
@@ -46,54 +50,76 @@ def screen_text(app: App[int]) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-async def draw() -> None:
-    """Type, train, and keep a picture of each screen."""
-    from screens.autograd import AutogradScreen
-    from screens.tensor_viewer import TensorViewer
-    from tui.app import TorchTUI
-    from tui.training_plan import plan_run
-    from tui.widgets.code_input import CodeInput
-    from tui.wiring import build_app
+def keep(app: App[int], name: str) -> None:
+    """Write the picture of what the app shows."""
+    (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="torchtui"), encoding="utf-8")
 
-    def keep(app: TorchTUI, name: str) -> None:
-        (FOLDER / f"{name}.svg").write_text(app.export_screenshot(title="torchtui"), encoding="utf-8")
+
+async def draw_session() -> None:
+    """Type on the Tensors screen, and go through Autograd and Builder."""
+    from tui.wiring import build_app
 
     app = build_app()
     async with app.run_test(size=SIZE) as pilot:
         await until(lambda: app.session is not None and app.session.state == "idle", pilot)
-        for count, cell in enumerate(CELLS, 1):
-            app.screen.query_one(CodeInput).text = cell
-            app.screen.query_one(CodeInput).move_cursor(app.screen.query_one(CodeInput).document.end)
-            await pilot.press("enter")
-            wanted = f"In [{count + 1}]"
-            await until(partial(prompted, app, wanted), pilot)
-        await pilot.pause(1.5)
-        keep(app, "tensors")
-        await app.push_screen(TensorViewer(app.session, "images"))  # type: ignore[arg-type]
-        await until(lambda: "median" in screen_text(app), pilot)
-        keep(app, "viewer")
-        await pilot.press("escape")
-        await pilot.press("f3")
-        await pilot.pause(1.0)
-        assert isinstance(app.screen, AutogradScreen)
-        app.screen.open_root("loss")
-        await until(lambda: "graph of loss" in screen_text(app), pilot)
-        await pilot.press("b")
-        await until(lambda: "step 1 of" in screen_text(app), pilot)
-        await pilot.press("right", "right", "right")
-        await pilot.pause(1.5)
-        keep(app, "autograd")
-        await pilot.press("f4")
-        await pilot.pause(1.0)
-        await pilot.press("a")
-        for character in LAYERS:
-            await pilot.press(character)
-        await pilot.press("enter")
-        await until(lambda: "(N, 10)" in screen_text(app), pilot)
-        await pilot.pause(1.5)
-        keep(app, "builder")
+        await draw_tensors(app, pilot)
+        await draw_autograd(app, pilot)
+        await draw_builder(app, pilot)
         if app.session is not None:
             await app.session.shutdown()
+
+
+async def draw_tensors(app: TorchTUI, pilot: Pilot[int]) -> None:
+    """Keep the REPL and the viewer."""
+    from screens.tensor_viewer import TensorViewer
+    from tui.widgets.code_input import CodeInput
+
+    for count, cell in enumerate(CELLS, 1):
+        app.screen.query_one(CodeInput).text = cell
+        app.screen.query_one(CodeInput).move_cursor(app.screen.query_one(CodeInput).document.end)
+        await pilot.press("enter")
+        await until(partial(prompted, app, f"In [{count + 1}]"), pilot)
+    await pilot.pause(1.5)
+    keep(app, "tensors")
+    await app.push_screen(TensorViewer(app.session, "images"))  # type: ignore[arg-type]
+    await until(lambda: "median" in screen_text(app), pilot)
+    keep(app, "viewer")
+    await pilot.press("escape")
+
+
+async def draw_autograd(app: TorchTUI, pilot: Pilot[int]) -> None:
+    """Keep a graph with its backward at the third step."""
+    from screens.autograd import AutogradScreen
+
+    await pilot.press("f3")
+    await pilot.pause(1.0)
+    assert isinstance(app.screen, AutogradScreen)
+    app.screen.open_root("loss")
+    await until(lambda: "graph of loss" in screen_text(app), pilot)
+    await pilot.press("b")
+    await until(lambda: "step 1 of" in screen_text(app), pilot)
+    await pilot.press("right", "right", "right")
+    await pilot.pause(1.5)
+    keep(app, "autograd")
+
+
+async def draw_builder(app: TorchTUI, pilot: Pilot[int]) -> None:
+    """Keep a small convolutional network."""
+    await pilot.press("f4")
+    await pilot.pause(1.0)
+    await pilot.press("a")
+    for character in LAYERS:
+        await pilot.press(character)
+    await pilot.press("enter")
+    await until(lambda: "(N, 10)" in screen_text(app), pilot)
+    await pilot.pause(1.5)
+    keep(app, "builder")
+
+
+async def draw_run() -> None:
+    """Train, and keep the charts and the evaluation."""
+    from tui.training_plan import plan_run
+    from tui.wiring import build_app
 
     app = build_app(spec=plan_run("digits_cnn"))
     async with app.run_test(size=SIZE) as pilot:
@@ -106,8 +132,18 @@ async def draw() -> None:
         await pilot.press("p")
         await pilot.pause(2)
         keep(app, "training")
+        await pilot.press("3")
+        await until(lambda: "confusion" in screen_text(app), pilot)
+        await pilot.pause(1.5)
+        keep(app, "evaluation")
         if app.session is not None:
             await app.session.shutdown()
+
+
+async def draw() -> None:
+    """Draw them all."""
+    await draw_session()
+    await draw_run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Final, cast, get_args
 from textual import on, work
 
 from screens.builder_editing import BuilderEditing
-from tui.protocol.building import BlockKind, Catalogue, Design
+from tui.protocol.building import BlockKind, Catalogue, Design, InputSpec
 from tui.widgets.builder import edit as edits
 from tui.widgets.builder.blocks import CONTAINERS
 from tui.widgets.builder.chooser import Chooser
@@ -32,7 +32,7 @@ WRAPS: Final = (
 EMPTY_CATALOGUE: Final = Catalogue((), ())
 OPTIMIZERS: Final = get_args(OptimizerName)
 MOST_BATCH: Final = 1_000_000
-_INPUT_HELP: Final = "x (1, 28, 28) float32; y (5,) int64 · x = a tensor · x = preset PATH"
+_INPUT_HELP: Final = "x (1, 28, 28) float32; y (5,) int64 · x = a tensor · x = preset NAME"
 
 
 class BuilderAsking(BuilderEditing):
@@ -188,10 +188,14 @@ class BuilderAsking(BuilderEditing):
 
     def _inputs(self, text: str, _: str) -> str:
         try:
-            inputs = read_inputs(text)
+            inputs = tuple(map(self.with_preset, read_inputs(text)))
         except ValueError as error:
             return str(error)
         return self.control.with_design("change the input", inputs=inputs)
+
+    def with_preset(self, given: InputSpec) -> InputSpec:
+        """Return an input with the path of the preset that it names."""
+        return given
 
     def action_batch(self) -> None:
         """Ask for batch size and optimizer."""

@@ -17,7 +17,7 @@ from screens.builder_outside import BuilderOutside
 from screens.builder_reading import ReadingScreen
 from tui.client import news
 from tui.client.errors import KernelRefused
-from tui.protocol.building import BlockFacts, CompareCheckpoint, ComposePreset
+from tui.protocol.building import BlockFacts, CompareCheckpoint, ComposePreset, InputSpec
 from tui.protocol.messages import ListModules
 from tui.widgets.builder.blocks import walk
 from tui.widgets.builder.inputs import random_call
@@ -94,6 +94,18 @@ class BuilderRunning(BuilderOutside):
             "trainer": self._trainer,
             "checkpoint": self._of_model,
         }
+
+    def with_preset(self, given: InputSpec) -> InputSpec:
+        """Return an input with the path of the preset that it names; raises ValueError where there is none."""
+        found = re.fullmatch(r"preset\s+(.+)", given.source)
+        if found is None or Path(found[1]).expanduser().is_file():
+            return given
+        entries = self.doors.presets()
+        entry = next((one for one in entries if one.name == found[1]), None)
+        if entry is None:
+            known = ", ".join(one.name for one in entries) or "none"
+            raise ValueError(f"no preset is called {found[1][:40]}: {known}")
+        return replace(given, source=f"preset {entry.path}")
 
     # -- files ------------------------------------------------------------------------------------
 

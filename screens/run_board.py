@@ -16,7 +16,7 @@ from tui.widgets.chart import Chart, ChartData, View
 from tui.widgets.chart.looking import Looking
 from tui.widgets.chart.window import Whole
 from tui.widgets.run.board_layout import BoardState, CursorState, cursor_parts, grid, room, state_parts
-from tui.widgets.run.board_line import BoardLine
+from tui.widgets.run.board_line import BoardLine, Part
 
 if TYPE_CHECKING:
     from screens.run_view import Axes, ShownRun
@@ -239,8 +239,13 @@ class BoardFrame(Vertical):
     def show_line(self) -> None:
         """Say how the charts are shown, or what is at the cursor."""
         line, cursor, how = self.query_one(BoardLine), self._cursor_state(), self.settings
+        names = [
+            Part(run.look.glyph, run.label, True, style=f"run-{run.look.colour}")
+            for run in self._runs
+            if run.look is not None
+        ]
         if cursor is not None:
-            line.show_parts(cursor_parts(cursor))
+            line.show_parts(names + cursor_parts(cursor))
         elif how is not None:
             smoothing = f"EMA {how.smoothing:g}" if how.smoothing else ""
             count = len(self.chosen)
@@ -249,7 +254,7 @@ class BoardFrame(Vertical):
                 how.log_x, how.log_y, self.looking.window, self.looking.follows, min(self.first + 1, count),
                 min(self.first + self.per_page, count), count, self.enlarged,
             )  # fmt: skip
-            line.show_parts(state_parts(state))
+            line.show_parts(names + state_parts(state))
 
     def _cursor_state(self) -> CursorState | None:
         x, reference = self.looking.cursor, self.reference

@@ -116,13 +116,14 @@ class RunPane(Vertical):
     @work(exclusive=True, group="follow")
     async def follow(self, folder: Path) -> None:
         """Read the run and show what is new, for as long as it is the one shown."""
+        views = self.views
         reader = await asyncio.to_thread(_open_reader, folder)
         self.reader = reader
         due = first = True
         while True:
             cpu_s = time.process_time()
             changes = await asyncio.to_thread(reader.poll)
-            fresh = await asyncio.to_thread(self.views.poll, folder)
+            fresh = await asyncio.to_thread(views.poll, folder)
             due = due or bool(changes) or fresh
             if due and not changes.more and not terminal_is_behind(self.app):
                 due = False
@@ -144,8 +145,8 @@ class RunPane(Vertical):
     def show_run(self) -> None:
         """Bring header, charts and log up to date with what has been read."""
         reader = self.reader
-        if reader is None or not self.display:
-            return
+        if reader is None or not self.display or not self.query(RunViews):
+            return  # or on its way out
         from screens.run_view import header_of
 
         header = header_of(reader)

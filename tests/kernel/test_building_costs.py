@@ -54,7 +54,9 @@ def test_multiply_adds_of_a_transformer_layer() -> None:
     assert check(model("M", (time, width), block)).totals.macs == expected
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - {"two_inputs", "frozen_and_initialized", "initialized_residuals"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(ALL) - {"two_inputs", "frozen_and_initialized", "initialized_residuals"})
+)
 def test_parameters_are_those_of_torchinfo(name: str) -> None:
     design = ALL[name]
     checked = check(design)

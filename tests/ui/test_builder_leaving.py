@@ -166,6 +166,22 @@ async def test_a_preset_is_asked_for_saved_and_trained(tmp_path: Path) -> None:
         assert trained[0].read_text() == "# a preset\n"
 
 
+async def test_the_input_can_be_that_of_a_preset_by_its_name(tmp_path: Path) -> None:
+    digits = tmp_path / "digits.py"
+    digits.write_text("")
+    doors = Doors(lambda: [PresetEntry(digits, "digits", "Handwritten digits")])
+    async with builder(doors=doors) as (pilot, screen):
+        for name, source in (("digits", f"preset {digits}"), (str(digits), f"preset {digits}")):
+            await pilot.press("I")
+            screen.chooser.put(f"x = preset {name}")
+            await pilot.press("enter")
+            await until(pilot, lambda source=source: screen.control.design.inputs[0].source == source)  # type: ignore[misc]
+        await pilot.press("I")
+        screen.chooser.put("x = preset digit")
+        await pilot.press("enter")
+        await until(pilot, lambda: "no preset is called digit: digits" in screen_text(pilot.app))
+
+
 async def test_why_a_model_does_not_train_on_some_data_is_said_where_other_data_can_be_chosen(
     tmp_path: Path,
 ) -> None:

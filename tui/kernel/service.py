@@ -90,7 +90,10 @@ class Service:
         self._trainer_lock = threading.Lock()
         self._cells = CellWatch(kernel)
         inspection = Inspection(
-            kernel.shell, self._need_torch, lambda: self._cell_running, lambda: self._graphs.viewable()
+            kernel.shell,
+            self._need_torch,
+            lambda: self._cell_running,
+            lambda: self._graphs.viewable(),  # noqa: PLW0108 - it is made below
         )
         self._graphs = GraphRequests(
             lambda: self._namespace,

@@ -94,7 +94,8 @@ def _curve_parts(looks: list[Look], details: int, cursor: float | None) -> Itera
     """Yield the legend: with marks (3), without them (2), closer together (1), with one value of each curve (0)."""
     gap = "  " if details > 1 else " "
     for look in looks:
-        label = to_cells(look.curve.label)
+        # several runs are named elsewhere too, and their names are long
+        label = to_cells(look.curve.label) if details > 1 or look.curve.run is None else []
         glyph = look.glyphs or "─"
         yield [*gap, *glyph, *([" "] if label and details else [])], look.style
         yield label, look.style

@@ -25,7 +25,7 @@ _COLOURS: Final = {
     "train": "#0072b2", "val": "#d55e00", "test": "#009e73",
     "other-0": "#7a3fae", "other-1": "#9a5b00", "other-2": "#b3261e", "other-3": "#2f7d32",
     "run-0": "#0072b2", "run-1": "#d55e00", "run-2": "#009e73", "run-3": "#7a3fae", "run-4": "#cc79a7",
-    "run-5": "#b8860b", "run-6": "#444444",
+    "run-5": "#b3261e", "run-6": "#444444",
 }  # fmt: skip
 _DASHES: Final = ("", "7 3", "2 3", "9 3 2 3", "12 4")
 """Told apart without colour: by the place among the curves."""

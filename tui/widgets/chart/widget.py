@@ -58,7 +58,7 @@ class Chart(Pointing, can_focus=True):
         & > .chart--run-2 { color: $test; }
         & > .chart--run-3 { color: $other; }
         & > .chart--run-4 { color: $nan; }
-        & > .chart--run-5 { color: $warning; }
+        & > .chart--run-5 { color: $error; }
         & > .chart--run-6 { color: $foreground; }
         & > .chart--train-band { color: $train 45%; }
         & > .chart--val-band { color: $val 45%; }
@@ -72,7 +72,7 @@ class Chart(Pointing, can_focus=True):
         & > .chart--run-2-band { color: $test 45%; }
         & > .chart--run-3-band { color: $other 45%; }
         & > .chart--run-4-band { color: $nan 45%; }
-        & > .chart--run-5-band { color: $warning 45%; }
+        & > .chart--run-5-band { color: $error 45%; }
         & > .chart--run-6-band { color: $foreground 45%; }
     }
     """

@@ -14,7 +14,7 @@ from tui.widgets import words
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, Piece, flow, sentence
 from tui.widgets.foreign import cut_cells, one_line
-from tui.widgets.gradients.norms import LogScale, norm_text, percent
+from tui.widgets.gradients.norms import LogScale, norm_text, percent, scale_of
 from tui.widgets.gradients.order import Group, Order, SortKey, particular, update_mark
 
 Column = Literal[
@@ -39,8 +39,7 @@ _RIGHT: Final[frozenset[Column]] = frozenset(
 SORTS: Final[dict[Column, SortKey]] = {
     "name": "name", "value": "value", "grad": "grad", "bar": "grad", "zeros": "zeros", "update": "update",
 }  # fmt: skip
-_BAR_CELLS: Final = 10
-"""As much as it takes to tell what the bars mean: ``1e-12…1e-1``."""
+_BAR_CELLS: Final = 8
 _NAME_CELLS: Final = 34
 _LEAST_NAME: Final = 10
 _VERDICT_CELLS: Final = 20
@@ -136,7 +135,8 @@ def _gap(width: int) -> int:
 def _natural(rows: Sequence[GradientRow], column: Column) -> int:
     """Return how wide a column would like to be; 0 where it would say nothing."""
     if column == "bar":
-        return _BAR_CELLS if any(row.grad_norm for row in rows) else 0
+        scale = scale_of(row.grad_norm for row in rows)
+        return max(_BAR_CELLS, cell_len(scale.words())) if any(row.grad_norm for row in rows) else 0
     if column == "dtype" and all(row.dtype == "float32" for row in rows):
         return 0
     if column == "device" and all(row.device in ("", "cpu") for row in rows):
@@ -144,7 +144,7 @@ def _natural(rows: Sequence[GradientRow], column: Column) -> int:
     widest = max((cell_len(text_of(row, column)) for row in rows[:_MEASURED]), default=0)
     if len(rows) > _MEASURED and column in _RIGHT:
         widest = max(widest, _WIDEST_NUMBER)
-    return max(widest, cell_len(_title(column)) + (column in SORTS and column in _RIGHT)) if widest else 0
+    return max(widest, cell_len(_title(column))) if widest else 0
 
 
 def _title(column: Column) -> str:
@@ -160,7 +160,8 @@ def head_line(slots: Sequence[Slot], order: Order, scale: LogScale, width: int) 
             text = f"{order.arrow}{text}" if slot.column in _RIGHT else f"{text} {order.arrow}"
         if slot.column == "update" and slot.width >= 7:
             text = text if order.key == "update" else "upd:val"
-        text = cut_cells(text, slot.width)
+        sorted_here = SORTS.get(slot.column) == order.key and slot.column in _RIGHT
+        text = cut_cells(text, slot.width + sorted_here)  # the arrow may stand in the gap before the column
         _place(pen, slot, text, "")
     return pen.pad(width).line()
 

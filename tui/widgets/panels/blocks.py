@@ -65,9 +65,10 @@ def packed(blocks: Iterable[Block], width: int) -> list[PanelLine]:
 def confusion_block(view: Confusion, width: int) -> Block:
     """Return the confusion matrix: rows the true class, columns the predicted one."""
     right = sum(row[at] for at, row in enumerate(view.counts) if at < len(row))
-    title = f"confusion · {view.split} at step {view.step:,} · {right:,} of {view.seen:,} right"
+    told = f"{right:,} of {view.seen:,} right"
     if view.class_count is not None and view.class_count > len(view.classes):
-        title = f"confusion · {view.split} at step {view.step:,} · the {len(view.classes)} worst of {view.class_count:,} classes"
+        told = f"the {len(view.classes)} worst of {view.class_count:,} classes"
+    title = f"confusion · {view.split} at step {view.step:,} · {told}"
     lines: list[PanelLine] = [[(title, "title")]]
     names = [one_line(name, 12) for name in view.classes]
     label = max([len(_CORNER), *(cell_len(name) for name in names)])

@@ -24,6 +24,8 @@ class Part:
     """Whether it is another than charts have by themselves."""
     action: str = ""
     """What a click on it does."""
+    style: str = "key"
+    """Of the key: ``key``, or ``run-N`` for the colour of a run."""
 
 
 def fitting(parts: Sequence[Part], width: int) -> list[tuple[int, Part]]:
@@ -53,8 +55,15 @@ class BoardLine(LiveLines):
     BoardLine { height: 1; background: $background; color: $text-muted; }
     BoardLine > .boardline--key { color: $footer-key-foreground; background: $background; }
     BoardLine > .boardline--on { color: $foreground; background: $background; text-style: bold; }
+    BoardLine > .boardline--run-0 { color: $train; background: $background; }
+    BoardLine > .boardline--run-1 { color: $val; background: $background; }
+    BoardLine > .boardline--run-2 { color: $test; background: $background; }
+    BoardLine > .boardline--run-3 { color: $other; background: $background; }
+    BoardLine > .boardline--run-4 { color: $nan; background: $background; }
+    BoardLine > .boardline--run-5 { color: $error; background: $background; }
+    BoardLine > .boardline--run-6 { color: $foreground; background: $background; }
     """
-    STYLES = ("key", "on")
+    STYLES = ("key", "on", *(f"run-{number}" for number in range(7)))
     COMPONENT_CLASSES = {f"boardline--{style}" for style in STYLES}
 
     @dataclass
@@ -80,7 +89,7 @@ class BoardLine(LiveLines):
         for column, part in fitting(self._parts, width):
             spans.append((" " * (column - end), ""))
             if part.key:
-                spans.append((f"{part.key} ", "key"))
+                spans.append((f"{part.key} ", part.style))
             spans.append((part.text, "on" if part.on else ""))
             end = column + cells_of(part)
         return [spans]
