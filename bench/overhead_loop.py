@@ -117,9 +117,14 @@ def measure(name: str, folder: str) -> float:
     warm = slice(TURNS // 10, None)
     bare, trained = Turns.last.bare[warm], Turns.last.trained[warm]
     cpu, clock = (sum(t[i] for t in trained) / sum(b[i] for b in bare) for i in (0, 1))
+    turns = sum(t[0] for t in sorted(trained)[len(trained) // 4 : -len(trained) // 4])
+    middle = turns / sum(b[0] for b in sorted(bare)[len(bare) // 4 : -len(bare) // 4])
     step_ms = 1e3 * sum(b[0] for b in bare) / len(bare) / steps
     cost_us = 1e3 * step_ms * (cpu - 1)
-    print(f"step of {step_ms:.2f} ms: {cost_us:.0f} us more; ratio {cpu:.3f}, by the clock {clock:.3f}")
+    print(
+        f"step of {step_ms:.2f} ms: {cost_us:.0f} us more; ratio {cpu:.3f}, by the clock {clock:.3f},"
+        f" of the middle half of the turns {middle:.3f}"
+    )
     return cpu
 
 

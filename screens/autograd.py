@@ -223,12 +223,14 @@ class AutogradScreen(AutogradShowing):
             self.open_root(self.control.opened.expression)
 
     def action_leave(self) -> None:
-        """Cancel what is computed; else leave the wide table; else close the graph."""
+        """Cancel what is computed; else leave the wide table; else end the filter; else close the graph."""
         if self.control.working:
             self.wish(self.control.cancel(), group="cancel")
         elif self.has_class("-wide-table"):
             self.remove_class("-wide-table")
             self.focus_here()
+        elif self.graph.filters:
+            self.graph.end_filter()
         elif self.control.opened is not None:
             self.panel = "gradients"
             self.run_worker(self._close(), group="wish")

@@ -52,5 +52,5 @@ AUTOGRAD_KEYS: Final[list[BindingType]] = [
     key("C", "create_graph", "create_graph", "autograd.create-graph", "Give gradients a graph too", show=False),
     key("R", "record", "Record", "autograd.record", "Record the lines and modules of the next cells", show=False),
     key("r", "refresh", "Refresh", "autograd.refresh", "Ask the kernel again; open the graph anew", show=False),
-    key("escape", "leave", "Close", "autograd.close", "Cancel what is computed; else close the graph", show=False),
+    key("escape", "leave", "Close", "autograd.close", "End the computation or the filter; else close", show=False),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from tui.client.session import KernelSession
 from tui.client.waiting import within
 from tui.protocol.autograd import (
     BackwardMode,
+    CancelGraphWork,
     Changes,
     CheckGradient,
     CloseGraph,
@@ -30,7 +31,6 @@ from tui.protocol.autograd import (
     ZeroGrad,
 )
 from tui.protocol.messages import ListVariables, Request
-from tui.protocol.viewing import CancelCompute
 from tui.widgets.gradients.start import candidates_of
 
 R = TypeVar("R")
@@ -94,7 +94,7 @@ class GraphControl(GraphState):
             return f"{self.working} cannot be ended on its way: it takes a moment"
         self.working, self.can_end = f"{self.working}{ENDS}", False
         self._changed()
-        await within(CLOSE_TIMEOUT_S, self._ask(CancelCompute()))
+        await within(CLOSE_TIMEOUT_S, self._ask(CancelGraphWork()))
         return ""
 
     # -- the graph --------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from textual.containers import Horizontal, Vertical
 
 from screens.builder_bindings import BUILDER_KEYS, NEEDS_BLOCK, NEEDS_CODE, TYPED_IN_FORM
 from screens.builder_control import BuilderControl
-from screens.builder_running import BuilderRunning, Doors
+from screens.builder_running import BuilderRunning
 from screens.builder_showing import PANE_TABS
+from screens.builder_training import Doors
 from tui.client import news
 from tui.client.session import KernelSession
 from tui.widgets.builder.chooser import Chooser

@@ -109,7 +109,7 @@ class BuilderOutside(BuilderOpening):
             Choice(one.name, one.name, " ".join(filter(None, (f"({one.parameters})", one.summary))))
             for one in reversed(found.classes)
         ]
-        label = f"make a model of: enter runs all of {Path(path).name} in the REPL"
+        label = f"enter runs {Path(path).name}, and makes"
         self.ask(
             Question(
                 "class", label, _named(choices), placeholder=f"{choices[0].key}()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,10 +75,21 @@ class ComparePane(Vertical):
             if due and not more and self.display and not terminal_is_behind(self.app):
                 due = False
                 self.board.show(self._readers)
+                self._take(readers)
             if not more:
                 await asyncio.sleep(
                     REFRESH_S if any(reader.record.live for reader in readers) else 3 * REFRESH_S
                 )
+
+    def _take(self, readers: Sequence[RunReader]) -> None:
+        """Bring the panel up to date with what has been read."""
+        from tui.runs.compare import metrics_of
+
+        self._runs = tuple(
+            replace(run, record=reader.record, metrics=metrics_of(reader.series))
+            for run, reader in zip(self._runs, readers, strict=True)
+        )
+        self._show_panel()
 
     @on(ComparePanel.Wanted)
     def scatter_wanted(self, event: ComparePanel.Wanted) -> None:

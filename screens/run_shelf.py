@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,11 +28,15 @@ class ShelfError(ValueError):
 
 
 class RunShelf:
-    """Holds the runs of a folder. `load` reads whole logs, so it is called in a thread; the rest is quick."""
+    """Holds the runs of a folder.
+
+    `begin` and `read_more` read files, so they are called in a thread; the rest is quick.
+    """
 
     def __init__(self, root: Path) -> None:
         self._table = RunTable(root)
         self._runs: tuple[ComparedRun, ...] = ()
+        self._reading = threading.Lock()  # a list opened again may begin while another thread still reads
         self._terms: tuple[Term, ...] = ()
         self.filter = ""
         """As it was typed; empty: all runs."""
@@ -38,9 +44,35 @@ class RunShelf:
         self.marked: set[Path] = set()
 
     def load(self) -> None:
-        """Read the runs, those that have changed."""
-        self._runs = self._table.load()
+        """Read the runs, those that have changed, with their logs."""
+        self.begin()
+        while self.unread:
+            self.take(self.read_more(math.inf, lambda: False))
+
+    def begin(self) -> None:
+        """Read the records of the runs; the metrics of those that have changed come with `read_more`."""
+        with self._reading:
+            self._runs = self._table.begin()
         self.marked &= {run.record.folder for run in self._runs}
+
+    def read_more(self, seconds: float, stopped: Callable[[], bool]) -> list[ComparedRun]:
+        """Read logs for so long, newest runs first; return the runs read, fewer once it is to stop."""
+        end_s = time.monotonic() + seconds
+        found: list[ComparedRun] = []
+        with self._reading:
+            while time.monotonic() < end_s and (run := self._table.read_next(stopped)) is not None:
+                found.append(run)
+        return found
+
+    def take(self, read: Sequence[ComparedRun]) -> None:
+        """Show what was read of runs that are still there."""
+        fresh = {run.record.folder: run for run in read}
+        self._runs = tuple(fresh.get(run.record.folder, run) for run in self._runs)
+
+    @property
+    def unread(self) -> int:
+        """How many runs there are whose metrics are not known yet."""
+        return sum(not run.is_read for run in self._runs)
 
     @property
     def count(self) -> int:
@@ -68,8 +100,9 @@ class RunShelf:
     def title(self) -> str:
         """What is shown, in a few words."""
         shown = len(self.shown)
+        all_runs = "1 run" if self.count == 1 else f"{self.count:,} runs"
         parts = [
-            f"{shown:,} of {self.count:,} runs" if self.filter else f"{self.count:,} runs",
+            f"{shown:,} of {all_runs}" if self.filter else all_runs,
             f"{self.order} first",
         ]
         if self.order == "name":
@@ -78,6 +111,8 @@ class RunShelf:
             parts.insert(1, self.filter)
         if self.marked:
             parts.append(f"{len(self.marked)} marked")
+        if self.unread:
+            parts.append(f"reading the curves of {self.unread:,} more")
         return " · ".join(parts)
 
     def set_filter(self, text: str) -> None:
@@ -141,8 +176,7 @@ class RunShelf:
             write_labels(folder, labels)
         except OSError as error:
             raise ShelfError(f"cannot write in {folder}: {error.strerror or error}") from error
-        changed = replace(run, labels=labels)
-        self._runs = tuple(changed if each is run else each for each in self._runs)
+        self.take([replace(run, labels=labels)])
 
 
 def _by_metric(run: ComparedRun) -> tuple[str, float]:

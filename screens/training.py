@@ -152,9 +152,9 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
 
     @property
     def own_run(self) -> RunState | None:
-        """The run of our kernel if it is the one shown and has not ended."""
-        status = self.session.status if self.session is not None else None
-        run = status.run if status is not None else None
+        """The run of our kernel if it is the one shown and neither has ended."""
+        session = self.session if self.session is not None and self.session.state != "dead" else None
+        run = session.status.run if session is not None and session.status is not None else None
         if (
             run is None
             or run.status not in STEERED
@@ -172,9 +172,16 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
                 self.read_status()
             case news.StatusRead():
                 self._adopt_run()
-                self.pane.steer(self.own_run)
-                self._offer_keys()
-                self.settle_tuning()
+                self._settle()
+            case news.KernelEnded():
+                self.pane.poke()
+                self._settle()
+
+    def _settle(self) -> None:
+        """Take how the run is in the kernel, or that it is not there any more."""
+        self.pane.steer(self.own_run)
+        self._offer_keys()
+        self.settle_tuning()
 
     def _adopt_run(self) -> None:
         """Show the session's run when it is new to us, wherever it was started."""
@@ -256,6 +263,7 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
             return
         if self._folder is not None:
             self.show_part("run")
+            self.pane.views.go_to(self.pane.views.current)  # or the list, unseen, keeps the focus and its keys
             self.pane.show_run()
 
     def action_toggle_log(self) -> None:

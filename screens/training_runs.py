@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,8 @@ SWEEP_HELP = (
     "A grid: lr=1e-4,1e-3,1e-2 batch_size=16,64 (every combination). At random: random=20 lr=1e-5..1e-1. The runs are"
     " trained one after the other in the kernel, whether anybody watches or not."
 )
+FIRST_READING_S, READING_S = 0.5, 2.0
+"""How long logs are read before the list shows what was found: what is seen first soon, the rest with few bytes."""
 
 
 class TrainingRuns(BaseScreen):
@@ -40,6 +43,8 @@ class TrainingRuns(BaseScreen):
     """The folder that holds the runs."""
     spec_for: Callable[[Path], RunSpec]
     """Makes the spec of a preset."""
+    part: str
+    """What is shown: ``picker`` is the list."""
     _shelf: RunShelf | None = None
 
     def show_part(self, part: str) -> None:
@@ -57,10 +62,19 @@ class TrainingRuns(BaseScreen):
 
     @work(exclusive=True, group="shelf")
     async def load_runs(self) -> None:
-        """Read the runs and show them."""
+        """Show the runs, then read their metrics for as long as the list is shown."""
         shelf = await asyncio.to_thread(lambda: self.shelf)
-        await asyncio.to_thread(shelf.load)
-        self.show_shelf()
+        over = threading.Event()  # a thread outlives the task that waits for it
+        try:
+            await asyncio.to_thread(shelf.begin)
+            self.show_shelf()
+            seconds = FIRST_READING_S
+            while shelf.unread and self.part == "picker":
+                shelf.take(await asyncio.to_thread(shelf.read_more, seconds, over.is_set))
+                self.show_shelf()
+                seconds = READING_S
+        finally:
+            over.set()
 
     def show_shelf(self) -> None:
         """Show the runs as they were read last."""

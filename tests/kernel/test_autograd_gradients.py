@@ -154,8 +154,10 @@ def test_a_step_of_an_optimizer() -> None:
     x = torch.randn(4, 3)
     for one in (model, other):
         backward(one(x) ** 2)
+    before = model.weight.detach().clone()
     changes = descend({"model": model, "mine": mine}, optimizer="mine")
     theirs.step()
+    assert changes.rows[0].moved == pytest.approx((model.weight - before).norm().item(), rel=1e-4)
     assert torch.equal(model.weight, other.weight)
     assert changes.code == "mine.step()"
     assert [c.name for c in changes.rows] == ["model.weight", "model.bias"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,10 @@ class Steered:
         while self.seen[-1].step < steps:
             told = len(self.seen)
             trainer.control("step")
-            wait_for(lambda told=told: len(self.seen) > told)
+            wait_for(partial(self.has_told, told + 1))
+
+    def has_told(self, times: int) -> bool:
+        return len(self.seen) >= times
 
     def status(self) -> str:
         state = self.trainer.state()
@@ -207,9 +211,10 @@ def test_stop_now_ends_a_pause_inside_a_batch(
     trainer: Trainer, write_preset: WritePreset, tmp_path: Path, phase: int
 ) -> None:
     steered = Steered(trainer, write_preset(), tmp_path, 1)
-    for count in range(phase):
+    for _ in range(phase):
+        told = len(steered.seen)
         trainer.control("phase")
-        wait_for(lambda count=count: sum(s.phase != "" for s in steered.seen) > count)
+        wait_for(partial(steered.has_told, told + 1))
     trainer.control("stop_now")
     assert trainer.join(30)
     assert steered.status() == "stopped"
@@ -509,10 +514,12 @@ def test_a_run_whose_compiler_fails_goes_on_uncompiled(
         def backward(_: Any, grad: torch.Tensor) -> torch.Tensor:
             raise RuntimeError("no backward of this was compiled")
 
+    apply: Any = Breaks.apply
+
     def run_graph(graph: Any, _inputs: object) -> Any:
         if when == "at once":
             raise RuntimeError("no C++ compiler was found")
-        return lambda *inputs: [Breaks.apply(out) for out in graph.forward(*inputs)]
+        return lambda *inputs: [apply(out) for out in graph.forward(*inputs)]
 
     backend(monkeypatch, run_graph)
     preset = write_preset()

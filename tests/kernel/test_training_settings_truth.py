@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from tests.kernel.training_oracle import (
     AUGMENTED,
     SCHEDULED,
     WritePreset,
+    as_float32,
     assert_same_run,
     assert_same_weights,
     by_hand,
     checkpoint,
+    loaded,
     losses,
     run,
     run_in_parts,
@@ -235,9 +238,13 @@ def test_pausing_changes_nothing_but_time(
         namespace={},
         on_change=seen.append,
     )
+
+    def paused(times: int) -> bool:
+        return sum(state.status == "paused" for state in seen) >= times
+
     for count in range(2, 14):  # over phases of both batches of a step, evaluations and the end of an epoch
         trainer.control("phase")
-        wait_for(lambda count=count: sum(s.status == "paused" for s in seen) >= count)
+        wait_for(partial(paused, count))
     trainer.control("evaluate")
     trainer.control("checkpoint")
     trainer.control("resume")
@@ -245,3 +252,24 @@ def test_pausing_changes_nothing_but_time(
     folder = Path(state.folder)
     assert losses(folder) == losses(whole)
     assert_same_weights(checkpoint(folder)["model"], checkpoint(whole)["model"])
+
+
+def test_an_evaluation_is_made_in_the_precision_of_the_training(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    mixed = """
+        def metrics(output, target):
+            return {"spread": torch.cdist(output, torch.eye(2)).mean()}
+    """
+    preset = write_preset(metrics=mixed)
+    folder = run(trainer, preset, tmp_path, settings=RunSettings(precision="bfloat16"))
+    module = loaded(preset)
+    model = module.model()
+    model.load_state_dict(checkpoint(folder)["model"])
+    model.eval()
+    total = 0.0
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for x, y in module.data()["test"]:
+            total += len(x) * module.loss()(model(x), y).item()
+    ((_, logged),) = scalars(folder, "test/loss")
+    assert logged == as_float32(total / 16)

@@ -11,9 +11,9 @@ from tests.support import Ear, status_when
 from tui.client.errors import KernelRefused
 from tui.client.news import CellEnded, CellFailed, CellPrinted
 from tui.client.session import KernelSession
-from tui.protocol.autograd import BackwardDone, CloseGraph, OpenGraph, ReadStep, RunBackward
+from tui.protocol.autograd import BackwardDone, CancelGraphWork, CloseGraph, OpenGraph, ReadStep, RunBackward
 from tui.protocol.messages import ListVariables
-from tui.protocol.viewing import CancelCompute, OpenView, ReadWindow, View
+from tui.protocol.viewing import OpenView, ReadWindow, View
 
 SLOW = """
 import time
@@ -54,7 +54,7 @@ async def test_a_cell_waits_and_says_so_until_the_backward_is_ended(session: Ker
     printed = await ear.kind(CellPrinted, lambda news: "Waits for the backward" in news.text)
     assert "Esc" in printed.text
     assert not task.done()
-    assert (await session.ask(CancelCompute())).was_running
+    assert (await session.ask(CancelGraphWork())).was_running
     assert (await task).error.startswith("Ended after")
     await ear.kind(CellEnded)
     assert not (await status_when(session, lambda now: not now.cell_running)).cell_running
@@ -67,7 +67,7 @@ async def test_a_cell_that_waits_can_be_interrupted(session: KernelSession) -> N
     await ear.kind(CellPrinted, lambda news: "Waits for the backward" in news.text)
     session.interrupt()
     assert (await ear.kind(CellFailed)).kind == "KeyboardInterrupt"
-    await session.ask(CancelCompute())
+    await session.ask(CancelGraphWork())
     await task
 
 

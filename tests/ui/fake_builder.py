@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from textual.pilot import Pilot
 
 from screens.builder import BuilderScreen
-from screens.builder_running import Doors
+from screens.builder_training import Doors
 from tests.builder_cases import CATALOGUE
 from tests.ui.fake_session import ALL_MODES, FakeSession, NotedApp, make_app, opened, until
 from tui.protocol.building import (

@@ -18,6 +18,7 @@ from tui.client.errors import KernelRefused
 from tui.protocol.autograd import (
     BackwardDone,
     BackwardStep,
+    CancelGraphWork,
     Change,
     Changes,
     CheckGradient,
@@ -45,7 +46,7 @@ from tui.protocol.autograd import (
 )
 from tui.protocol.messages import ListVariables, Refusal, Request, Variable, VariableTable
 from tui.protocol.values import TensorFacts
-from tui.protocol.viewing import CancelCompute, Cancelled, OpenView
+from tui.protocol.viewing import Cancelled, OpenView
 
 R = TypeVar("R")
 
@@ -224,7 +225,7 @@ class FakeGraphs(FakeSession):
                 )
             case Record(on):
                 return Recording(on)
-            case CancelCompute():
+            case CancelGraphWork():
                 return Cancelled(True)
         return None
 

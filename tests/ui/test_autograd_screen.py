@@ -13,6 +13,7 @@ from screens.tensor_viewer import TensorViewer
 from tests.ui.fake_graphs import DONE, NODES, FakeGraphs, Y, on_autograd, open_y
 from tests.ui.fake_session import screen_rows, screen_text, shown, typed, until
 from tui.protocol.autograd import (
+    CancelGraphWork,
     CheckGradient,
     CloseGraph,
     Descend,
@@ -24,7 +25,6 @@ from tui.protocol.autograd import (
     ZeroGrad,
 )
 from tui.protocol.messages import ListVariables, Refusal, RunState, VariableTable
-from tui.protocol.viewing import CancelCompute
 from tui.widgets.gradients.item_lines import ItemLines
 
 
@@ -245,11 +245,11 @@ async def test_escape_cancels_what_is_computed() -> None:
         await pilot.press("b")
         await until(pilot, lambda: "backward: esc ends it" in screen_rows(pilot.app)[1])
         await pilot.press("escape")
-        await until(pilot, lambda: session.of(CancelCompute))
+        await until(pilot, lambda: session.of(CancelGraphWork))
         assert "ends after this operation" in screen_rows(pilot.app)[1]
         await pilot.press("escape")  # it is asked to already
         await pilot.pause()
-        assert len(session.of(CancelCompute)) == 1
+        assert len(session.of(CancelGraphWork)) == 1
         assert screen.control.opened is not None
         session.release()
         await until(pilot, lambda: not screen.control.working)
@@ -350,6 +350,35 @@ async def test_a_backward_that_fails_goes_to_where_it_did() -> None:
         await until(pilot, lambda: "step 2 of 6" in text_of(pilot))
         assert screen.graph.current == 1
         await until(pilot, lambda: "mend it." in "".join(screen_rows(pilot.app)[1:4]))
+
+
+async def test_escape_ends_the_filter_before_it_closes_the_graph() -> None:
+    session = FakeGraphs()
+    async with on_autograd(session) as (pilot, screen):
+        await open_y(pilot, screen)
+        await pilot.press("slash")
+        await typed(pilot, "mul\n")
+        await until(pilot, lambda: screen.graph.filters and screen.graph.has_focus)
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen.graph.filters)
+        assert screen.control.opened is not None
+        await until(pilot, lambda: "relu" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.control.opened is None)
+
+
+async def test_a_result_that_became_the_first_is_under_the_enter_key_when_the_graph_is_closed() -> None:
+    session = FakeGraphs()
+    async with on_autograd(session) as (pilot, screen):
+        await until(pilot, lambda: screen.blocks_of("start").current_key == "y")
+        await open_y(pilot, screen)
+        newer = replace(Y, name="loss")
+        session._answer = _without(session, ListVariables, VariableTable((Y, newer), {}))  # type: ignore[method-assign]
+        screen.refresh_gradients()
+        await until(pilot, lambda: [one.expression for one in screen.control.candidates] == ["loss", "y"])
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.blocks_of("start").has_focus)
+        await until(pilot, lambda: screen.blocks_of("start").current_key == "loss")
 
 
 async def test_gradcheck_begins_with_the_node_where_its_inputs_have_names() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from screens.builder_files import snake
 from screens.builder_reading import ReadingScreen
-from screens.builder_running import Doors
+from screens.builder_training import Doors
 from tests.ui.fake_builder import BuilderSession, add, builder, settled
 from tests.ui.fake_session import screen_text, shown, typed, until
 from tui.client.errors import KernelRefused

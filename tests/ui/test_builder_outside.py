@@ -53,7 +53,7 @@ async def test_a_class_of_a_file_is_opened_once_enter_has_said_that_the_file_may
         await typed(pilot, f"{path}\n")
         await until(pilot, lambda: screen.chooser.wish == "class")
         assert session.of(ListClasses) == [ListClasses(str(path))]
-        assert "enter runs all of nets.py" in " ".join(screen_text(pilot.app).split())
+        assert "enter runs nets.py, and makes" in " ".join(screen_text(pilot.app).split())
         assert "A net [/b]" in screen_text(pilot.app)
         assert session.cells_run == []
         await typed(pilot, "Part\n")

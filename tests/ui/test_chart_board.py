@@ -391,6 +391,7 @@ async def test_several_runs_are_drawn_over_each_other(tmp_path: Path, run: Writt
         assert [curve.label for curve in loss.data.curves] == ["digits", "digits val", "other"]
         looks = [curve.run for curve in loss.data.curves]
         assert looks[0] == looks[1] != looks[2]
+        assert "1 digits  2 other" in line(app)
         await press(pilot, "end", "x")
         assert "1 digits" in head(loss)
 

@@ -415,6 +415,8 @@ async def test_moving_between_fields_paints_no_other_rows(
         go_to(pilot, "knob.epochs")
         await pilot.press("down")
         await until(pilot, lambda: form(pilot).current_key == "knob.lr")
+        await pilot.press("down")
+        await until(pilot, lambda: form(pilot).current_key == "knob.bias")
         rows = list(form(pilot).keys)
-        expected = {rows.index("start"), rows.index("knob.epochs"), rows.index("knob.lr")}
+        expected = {rows.index(row) for row in ("start", "knob.epochs", "knob.lr", "knob.bias")}
         assert set(painted) == expected

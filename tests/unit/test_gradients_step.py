@@ -221,6 +221,50 @@ def test_changes_show_before_and_after_with_digits_enough_to_differ() -> None:
     assert "Nothing was changed" in "\n".join(lines_of(change_blocks(Changes("x", ()), 80)))
 
 
+def test_how_far_a_step_moved_is_said_where_values_are_too_many() -> None:
+    rows = (
+        Change("model.layers[11].weight", "norm 3.3", "norm 3.3", 3.3, 3.3000001, 2.5e-7),
+        Change("b", "[1]", "[0.9]", 1.0, 0.9, 0.1),
+    )
+    for width in (53, 79):
+        text = lines_of(change_blocks(Changes("opt.step()", rows), width))
+        (line,) = [line for line in text if "moved" in line]
+        assert "norm 3.3" in line
+        assert line.rstrip().endswith("→ moved 2.5e-7")
+        assert line.strip().partition("  ")[0].endswith(".weight")
+        assert any("[1]" in line and "→ [0.9]" in line for line in text)
+        assert "run their cell again" in " ".join(" ".join(text).split())
+
+
+def test_nothing_found_asks_for_a_backward_only_before_one() -> None:
+    assert "after a backward" in " ".join(lines_of(finding_blocks(Findings(()), 80)))
+    assert "after a backward" not in " ".join(lines_of(finding_blocks(Findings(()), 80, ran=True)))
+
+
+def test_in_little_room_the_rule_comes_before_what_it_needs() -> None:
+    step = replace(
+        STEP, saved=(flow("self", (3, 3), *map(float, range(9))),), rule=("d other (3, 3) = g * self",)
+    )
+    wide, tight = drawn(step), drawn(step, compact=True)
+
+    def place(lines: list[str], text: str) -> int:
+        return next(number for number, line in enumerate(lines) if text in line)
+
+    assert place(wide, "│ self") < place(wide, "│ d other")
+    assert place(tight, "│ d other") < place(tight, "│ self")
+    boxed = [[line for line in lines if line.startswith("│")] for lines in (wide, tight)]
+    assert len(boxed[0]) > len(boxed[1])  # of the matrix its statistics alone
+
+
+def test_what_the_viewer_can_open_can_be_chosen() -> None:
+    saved = (
+        flow("self", (3,), 1.0, 2.0, 3.0),
+        replace(flow("mask", (3,), 1.0, 0.0, 1.0), view="graph1.saved[0]['mask']"),
+    )
+    blocks = step_blocks(replace(STEP, saved=saved), 6, "peek", lambda node: "", WIDTH)
+    assert "view graph1.saved[0]['mask']" in [block.key for block in blocks]
+
+
 def test_a_gradient_check_shows_its_worst_entry() -> None:
     check = GradientCheck(
         False, "The gradient is wrong.", 12, 0.25, "w[2, 0]: autograd 0.5, differences 0.25"

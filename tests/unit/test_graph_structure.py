@@ -118,6 +118,19 @@ def test_norms_and_what_is_wrong_with_them() -> None:
     assert (caught.scale.low, caught.scale.high) == (-10, 9)
 
 
+def test_it_is_those_far_from_where_backward_began_that_are_wrong() -> None:
+    shrinking = [10.0 ** -(node / 4) for node in range(100)]
+    caught = gradients_of(done(shrinking, [0] * 100, [*range(100)]), 100)
+    alarms = [caught.alarm(node) for node in range(100)]
+    assert alarms[:16] == [""] * 16
+    assert "exploding" not in alarms
+    assert set(alarms[40:]) == {"vanishing"}
+    growing = gradients_of(
+        done([1.0, 0.1] + [1e13 * 3**node for node in range(98)], [0] * 100, [*range(100)]), 100
+    )
+    assert [growing.alarm(node) for node in (0, 1, 2, 99)] == ["", "", "", "exploding"]
+
+
 def test_how_far_a_backward_is() -> None:
     caught = gradients_of(done([1] * 5, [0] * 5, [0, 2, 1, 3]), 5)
     assert [caught.progress(node, node + 1, 1) for node in range(5)] == ["ran", "now", "ran", "", ""]

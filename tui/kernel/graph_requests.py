@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tui.kernel.refused import Refused
 from tui.protocol.autograd import (
+    CancelGraphWork,
     CheckGradient,
     CloseGraph,
     Descend,
@@ -25,6 +26,7 @@ from tui.protocol.autograd import (
     ZeroGrad,
 )
 from tui.protocol.messages import Request
+from tui.protocol.viewing import Cancelled
 
 if TYPE_CHECKING:
     from tui.kernel.autograd import Graphs
@@ -42,17 +44,14 @@ class GraphRequests:
         need_torch: Callable[[], None],
         cell_running: Callable[[], bool],
         cell_of: Callable[[str], int | None],
-        computing: Callable[[], AbstractContextManager[threading.Event]],
     ) -> None:
-        """`cell_of`: the number of the cell whose code was compiled under a file name; None where there is none.
-
-        `computing`: a context in which the user may cancel, which sets the event that it gives.
-        """
+        """`cell_of`: the number of the cell whose code was compiled under a file name; None where there is none."""
         self._namespace_of = namespace_of
         self._need_torch = need_torch
         self._cell_running = cell_running
         self._cell_of = cell_of
-        self._computing = computing
+        self._computing: set[threading.Event] = set()
+        """One for each backward or check in progress, of every client, to end it."""
         self._made: Graphs | None = None
         self._open: deque[int] = deque()
         self._lock = threading.Lock()
@@ -64,10 +63,29 @@ class GraphRequests:
             ListGradients: "gradients", ZeroGrad: "zero_grad", Descend: "descend", Diagnose: "diagnose",
             CheckGradient: "check", Record: "record",
         }  # fmt: skip
-        answers: dict[type[Request[Any]], Callable[[Any], object]] = {OpenGraph: self._open_graph}
+        answers: dict[type[Request[Any]], Callable[[Any], object]] = {
+            OpenGraph: self._open_graph,
+            CancelGraphWork: self._cancel,
+        }
         for kind, name in methods.items():
             answers[kind] = self._answer_with(name)
         return answers
+
+    @contextmanager
+    def _in_progress(self) -> Iterator[threading.Event]:
+        """Return an event that is set when the user ends what is done inside."""
+        cancel = threading.Event()
+        self._computing.add(cancel)
+        try:
+            yield cancel
+        finally:
+            self._computing.discard(cancel)
+
+    def _cancel(self, request: CancelGraphWork) -> Cancelled:
+        computing = list(self._computing)
+        for cancel in computing:
+            cancel.set()
+        return Cancelled(was_running=bool(computing))
 
     def begin_cell(self) -> None:
         """Let what the Autograd screen changes be over, then record the cell where that is switched on."""
@@ -98,7 +116,7 @@ class GraphRequests:
 
         with self._lock:
             if self._made is None:
-                made = Graphs(self._namespace_of, self._cell_running, self._computing)
+                made = Graphs(self._namespace_of, self._cell_running, self._in_progress)
                 made.recorder.cell_of = self._cell_of
                 self._made = made
         return self._made

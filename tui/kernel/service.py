@@ -96,11 +96,7 @@ class Service:
             lambda: self._graphs.viewable(),  # noqa: PLW0108 - it is made below
         )
         self._graphs = GraphRequests(
-            lambda: self._namespace,
-            self._need_torch,
-            lambda: self._cell_running,
-            self._cell_number,
-            inspection.computing,
+            lambda: self._namespace, self._need_torch, lambda: self._cell_running, self._cell_number
         )
         self._training = TrainingRequests(
             lambda: self._namespace,
@@ -299,7 +295,7 @@ class Service:
             raise Refused("no run", "there is no run in this kernel")
         from tui.kernel.training import RunRefused
 
-        if request.action != "pause":
+        if request.action not in ("pause", "checkpoint", "evaluate"):
             self._graphs.close_all()  # of the batch that the run goes on from: they would keep it alive
         try:
             state: RunState = self._trainer.control(request.action)

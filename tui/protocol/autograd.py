@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from tui.protocol.messages import Lane, Request
 from tui.protocol.values import TensorFacts
+from tui.protocol.viewing import Cancelled
 
 Packed = str
 """Base64 of a little-endian array; the field says of what."""
@@ -151,8 +152,7 @@ class BackwardDone:
 class RunBackward(Request[BackwardDone]):
     """Run backward through an opened graph, catching the gradient at every node; refused while a cell runs.
 
-    A cell that is sent meanwhile waits until it is over. `CancelCompute` ends it as soon as the operation that runs
-    now is over; `BackwardDone.error` then tells how far it came.
+    A cell that is sent meanwhile waits until it is over. `CancelGraphWork` ends it.
     """
 
     lane: ClassVar[Lane] = "compute"
@@ -162,6 +162,16 @@ class RunBackward(Request[BackwardDone]):
     """For a root that is no scalar: ``ones``, ``random``, ``one-hot INDEX`` or an expression; empty: a scalar's 1."""
     create_graph: bool = False
     """Whether the gradients get a graph of their own, which `OpenGraph` then finds as ``NAME.grad``."""
+
+
+@dataclass(frozen=True)
+class CancelGraphWork(Request[Cancelled]):
+    """End the backward, peek or gradient check in progress, as soon as the operation that runs now is over.
+
+    A backward then tells in its `error` how far it came; a check is refused with the kind ``cancelled``.
+    """
+
+    lane: ClassVar[Lane] = "steer"
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tui.protocol.run import KnobValue, RunLabels, RunSettings
 from tui.runs.index import event_files, list_runs
 from tui.runs.labels import read_labels
-from tui.runs.reader import RunReader
 from tui.runs.record import RunRecord, read_record, timestamp
-from tui.runs.summary import best
+
+if TYPE_CHECKING:
+    from tui.runs.series import Series
 
 MAIN: Final = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss", "loss")
 """Metrics by which a run is told first, where it has them."""
@@ -37,6 +38,8 @@ class ComparedRun:
     labels: RunLabels = field(default=RunLabels())
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     """By tag."""
+    is_read: bool = True
+    """Whether its logs have been read: where not, the metrics are those known before, or none."""
 
     @property
     def knobs(self) -> dict[str, KnobValue]:
@@ -70,37 +73,85 @@ class ComparedRun:
 
 
 class RunTable:
-    """Loads runs, and each of them again only when it has changed."""
+    """Loads runs, and each of them again only when it has changed.
+
+    Records come at once, whatever there is of logs: those of some hundred runs take a minute to read.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[Path, tuple[object, ComparedRun]] = {}
+        self._unread: list[tuple[object, ComparedRun]] = []
 
     def load(self) -> tuple[ComparedRun, ...]:
         """Return every run of the folder, newest first. Reads whole logs: call it in a thread."""
-        loaded: dict[Path, tuple[object, ComparedRun]] = {}
+        runs = {run.record.folder: run for run in self.begin()}
+        while (run := self.read_next()) is not None:
+            runs[run.record.folder] = run
+        return tuple(runs.values())
+
+    def begin(self) -> tuple[ComparedRun, ...]:
+        """Return every run of the folder, newest first, as far as it is known without reading a log."""
+        runs, known, unread = [], {}, []
         for record in list_runs(self.root):
             stamp = _stamp(record)
-            known = self._known.get(record.folder)
-            run = known[1] if known is not None and known[0] == stamp else load_run(record)
-            loaded[record.folder] = (stamp, run)
-        self._known = loaded
-        return tuple(run for _, run in loaded.values())
+            before = self._known.get(record.folder)
+            if before is not None:
+                known[record.folder] = before
+            if before is not None and before[0] == stamp:
+                runs.append(before[1])
+                continue
+            metrics = before[1].metrics if before is not None else {}
+            run = ComparedRun(record, read_labels(record.folder), metrics, is_read=False)
+            runs.append(run)
+            unread.append((stamp, run))
+        self._known, self._unread = known, unread[::-1]
+        return tuple(runs)
+
+    def read_next(self, stopped: Callable[[], bool] = lambda: False) -> ComparedRun | None:
+        """Read the logs of the newest run that is not read; None where all are, or once it is to stop.
+
+        Args:
+            stopped: asked between two pieces of a log.
+        """
+        if not self._unread:
+            return None
+        stamp, run = self._unread[-1]
+        read = load_run(run.record, stopped)
+        if read is None:
+            return None
+        self._unread.pop()
+        self._known[run.record.folder] = stamp, read
+        return read
 
 
-def load_run(record: RunRecord) -> ComparedRun:
-    """Return a run with the metrics of its evaluations (and of its training where there are none)."""
+def load_run(record: RunRecord, stopped: Callable[[], bool] = lambda: False) -> ComparedRun | None:
+    """Read a run's logs.
+
+    Args:
+        stopped: asked between two pieces of a log; None is returned once it is to stop.
+    """
+    from tui.runs.reader import RunReader  # imports numpy, which nobody without a run needs to wait for
+
     reader = RunReader(record.folder)
     while reader.poll().more:
-        pass
-    wanted = [tag for tag in reader.series if tag.startswith(("val/", "test/", "train/"))]
+        if stopped():
+            return None
+    return ComparedRun(read_record(record.folder), read_labels(record.folder), metrics_of(reader.series))
+
+
+def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:
+    """Return the metrics of a run's evaluations and of its training; where there are none, some of what there is."""
+    from tui.runs.summary import best
+
+    wanted = [tag for tag in series if tag.startswith(("val/", "test/", "train/"))]
     metrics = {}
-    for tag in wanted or list(reader.series)[:20]:
-        point = reader.series[tag].last
+    for tag in wanted or list(series)[:20]:
+        point = series[tag].last
         if point is not None:
-            top = best(tag, reader.series)
+            top = best(tag, series)
             metrics[tag] = Metric(point.value, top.value if top else math.nan, top.step if top else 0)
-    return ComparedRun(read_record(record.folder), read_labels(record.folder), metrics)
+    return metrics
 
 
 def _stamp(record: RunRecord) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from rich.table import Table
@@ -86,4 +87,4 @@ def _owner(node: DOMNode) -> str:
         return "This screen"
     if node.parent is None:
         return "Everywhere"
-    return {"CodeInput": "Code input", "RecordTable": "Table"}.get(type(node).__name__, type(node).__name__)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).capitalize()

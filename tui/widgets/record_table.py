@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from rich.text import Text
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import DataTable
+from textual.widgets.data_table import ColumnKey
 
 Row = tuple[str, tuple[Text, ...]]
 """Key of the record, and its cells."""
@@ -35,6 +38,8 @@ class RecordTable(DataTable[Text]):
             """The table."""
             return self.table
 
+    _held = False
+
     def __init__(self, columns: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
         self._titles = tuple(columns)
@@ -57,8 +62,27 @@ class RecordTable(DataTable[Text]):
         for key, cells in wanted.items():
             for title, cell, before in zip(self._titles, cells, self._shown[key], strict=True):
                 if cell != before or cell.style != before.style:
-                    self.update_cell(key, title, cell, update_width=True)
+                    self._replace_cell(key, title, cell)
         self._shown = wanted
+
+    def _replace_cell(self, key: str, title: str, cell: Text) -> None:
+        """Paint one cell anew; all of them only where its column becomes wider."""
+        grows = cell.cell_len > self.columns[ColumnKey(title)].content_width
+        self._held = not grows
+        try:
+            self.update_cell(key, title, cell, update_width=grows)
+        finally:
+            self._held = False
+        if not grows:
+            self.refresh_coordinate(self.get_cell_coordinate(key, title))
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Paint anew; an update of one cell would have all cells painted, and is held back from that."""
+        if self._held and not regions:
+            return self
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def _rebuild(self, wanted: dict[str, tuple[Text, ...]]) -> None:
         here = self.current_key

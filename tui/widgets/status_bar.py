@@ -34,7 +34,7 @@ def status_fields(session: str, state: str, status: KernelStatus | None) -> list
             (f"{size(status.cuda.reserved_bytes)} reserved, {size(status.cuda.free_bytes)} free", 4)
         )
     fields.append((f"{size(_steady(status.rss_bytes))} RAM", 3))
-    if status.run is not None:
+    if status.run is not None and state != "dead":  # its run died with it
         fields.append((f"run {status.run.status}", 1))
     if session:
         fields.append((f"session {session}", 2))

@@ -33,7 +33,7 @@ _CURES: Final = {
     "pow": "A power of 0 or of a negative number: clamp its base.",
     "norm": "The slope of a norm at 0 is undefined: add a small number inside.",
 }
-_GREW: Final = "The result left the range of its dtype: do values grow from step to step? Normalize, or scale the weights down."
+_GREW: Final = "The result left the range of its dtype: do values grow? Normalize, or scale the weights down."
 _PRODUCTS: Final = frozenset(
     ("mm", "addmm", "bmm", "baddbmm", "mv", "dot", "mul", "conv1d", "conv2d", "conv3d")
 )

@@ -145,7 +145,9 @@ class Graphs:
         with self._changing(), self._computing() as cancel:
             if structure.is_spent(held.graph):  # what the last one caught stays, to be stepped through
                 raise AutogradError(
-                    "spent", "Spent: a backward has freed this graph. Run its cell again, then r."
+                    "spent",
+                    "Spent: a backward has freed this graph. Run its cell again (of a run: go on to its next"
+                    " batch), then press r.",
                 )
             seed = seed_of(held.graph.root, held.expression, request.gradient, self._namespace_of())
             held.caught = None  # frees the last one's gradients before new ones are kept

@@ -14,6 +14,7 @@ from tui.kernel import torch_private
 from tui.kernel.building.back_clock import clock_for
 from tui.kernel.building.back_inputs import Arguments, read_arguments
 from tui.kernel.building.back_named import is_in_training, named_module, running_runs
+from tui.kernel.building.back_norms import shorten
 from tui.kernel.building.back_run import Outcome, Seen, run_once
 from tui.kernel.building.back_shadow import stand_ins
 from tui.kernel.building.back_values import tensors_of
@@ -86,6 +87,8 @@ def _run(
             raise BuildingError(
                 "not readable", f"The model cannot be copied to run it: {explain(error)}"
             ) from None
+        if given.meta:
+            shorten(modules.values())
         stand_in = modules[id(model)]
         ran = {id(module): module for module in modules.values()}
         outcome = run_once(stand_in, ran, given, clock_for(_tensors(stand_in, given)))

@@ -13,6 +13,8 @@ from tui.protocol.run import RunSettings
 
 LEAST_LR: Final = 1e-7
 GREATEST_LR: Final = 10.0
+MOST_STEPS: Final = 500
+"""A range of learning rates takes no more unless it is asked to: the model would be trained long before the end."""
 PATIENCE: Final = 200
 """Steps after which it is said that one batch could not be learnt yet."""
 LEARNT: Final = 0.1
@@ -54,7 +56,8 @@ def course_of(settings: RunSettings, experiment: Experiment, epochs: int) -> Cou
     if settings.kind == "lr_range":
         per_epoch = batches_in(experiment.train) or LEAST_STEPS
         steps = -(-per_epoch // settings.accumulate) * epochs
-        return LrRange(experiment.optimizer, settings.max_steps or max(steps, LEAST_STEPS))
+        steps = min(max(steps, LEAST_STEPS), MOST_STEPS)
+        return LrRange(experiment.optimizer, settings.max_steps or steps)
     return None
 
 
@@ -96,6 +99,12 @@ class OneBatchCourse:
             self._say_not_learnt(self._last_step)
 
     def _say_not_learnt(self, step: int) -> None:
+        if step < PATIENCE:
+            self.verdict = (
+                f"it has not learnt one batch yet in {step} steps: its loss was {self._first:.4g} at first and"
+                f" {self._least:.4g} at best; {PATIENCE} steps tell more"
+            )
+            return
         self.verdict = (
             f"it has not learnt one batch in {step} steps: its loss was {self._first:.4g} at first and"
             f" {self._least:.4g} at best. Look at the learning rate, at what the loss is given (a softmax before"

@@ -63,7 +63,8 @@ def add_metrics(means: Means, experiment: Experiment, output: Any, batch: Any, w
         return
     if output is None:
         raise TypeError("metrics(output, target) has no output to work on: step() never calls the model")
-    metrics = experiment.metrics(output, batch[1] if is_pair(batch) else None)
+    with experiment.autocast():  # so that halves and floats can be mixed as in the loss
+        metrics = experiment.metrics(output, batch[1] if is_pair(batch) else None)
     if not isinstance(metrics, Mapping):
         raise TypeError(
             f"metrics(output, target) must return a dict of name to value, got {type(metrics).__name__}"
@@ -147,13 +148,14 @@ class OutputListener:
 
 def _evaluate_batch(experiment: Experiment, batch: Any, means: Means, listener: OutputListener | None) -> Any:
     """Add loss and metrics of a batch; return the model's output."""
-    if listener is not None and experiment.step is not None:
-        listener.output = None
-        loss = experiment.step(experiment.model, batch, experiment.loss)
-        output = listener.output
-    else:
-        output = experiment.model(batch[0])
-        loss = experiment.loss(output, batch[1])
+    with experiment.autocast():
+        if listener is not None and experiment.step is not None:
+            listener.output = None
+            loss = experiment.step(experiment.model, batch, experiment.loss)
+            output = listener.output
+        else:
+            output = experiment.model(batch[0])
+            loss = experiment.loss(output, batch[1])
     weight = batch_size(batch)
     means.add("loss", loss, weight)
     add_metrics(means, experiment, output, batch, weight)

@@ -22,7 +22,7 @@ from tui.kernel.training.sampling import Allowance
 class TrainMetrics:
     """Means of the metrics over the batches of an epoch, or over those of them that there was time for."""
 
-    SHARE = 0.0025
+    SHARE = 0.0015
 
     def __init__(self, experiment: Experiment, device: torch.device) -> None:
         self._experiment = experiment

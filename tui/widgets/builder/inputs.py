@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import PurePath
 from typing import Final
 
 from tui.protocol.building import InputSpec
@@ -33,10 +34,16 @@ def inputs_text(inputs: tuple[InputSpec, ...]) -> str:
 def shown_inputs(inputs: tuple[InputSpec, ...]) -> str:
     """Return the inputs as they are shown, with the batch."""
     return " · ".join(
-        f"{one.name} from {one.source}" if one.source else
+        f"{one.name} from {_shown_source(one.source)}" if one.source else
         f"{one.name} ({', '.join(['N', *map(str, one.shape)])}) {one.dtype}"
         for one in inputs
     )  # fmt: skip
+
+
+def _shown_source(source: str) -> str:
+    """Return a source as it is shown: a preset by its name."""
+    kind, _, path = source.partition(" ")
+    return f"preset {PurePath(path).stem}" if kind == "preset" else source
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

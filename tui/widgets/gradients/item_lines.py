@@ -134,6 +134,8 @@ class ItemLines(PaintedLines, can_focus=True):
         """Show what there is now; the cursor stays on its item where that is still there."""
         width, here = self._width, self.current_key
         if not self.size.width:
+            if to_top:  # it is not on the screen: it will begin at the top when it is
+                self._keys, self._cursor, self._top = (), 0, 0
             return
         self._keys, heights = self.lay_out(width)
         self._starts = [0, *accumulate(heights)]

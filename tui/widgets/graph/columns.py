@@ -55,7 +55,7 @@ def fit(width: int, *, gradients: bool, module_cells: int, lines: bool) -> list[
             room -= cells + _GAP
 
     if gradients:
-        want("gradient", NUMBER + 1 + (5 if width < 76 else 8 if width < 110 else 12))
+        want("gradient", NUMBER + 1 + (5 if width < 64 else 7 if width < 76 else 8 if width < 110 else 12))
     want("shape", 13 if width < 90 else 16 if width < 130 else 20)
     if module_cells:
         module_cells = max(module_cells, len("module"))

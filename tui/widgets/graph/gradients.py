@@ -32,8 +32,8 @@ class Gradients:
     turns: Ints
     """(nodes,): when each ran, counted from 0; the number of all that ran where it did not."""
     scale: LogScale
-    begins: float
-    """Median norm of the nodes that ran first."""
+    begins: tuple[float, float]
+    """Least and largest of: the norm at the root, and the median of the nodes that ran first."""
 
     def norm(self, node: int) -> float | None:
         """Return the norm; None where no gradient came."""
@@ -45,9 +45,9 @@ class Gradients:
         if self.nonfinite[node]:
             return "nonfinite"
         norm = float(self.norms[node])
-        if norm == np.inf or (norm and norm > self.begins * FAR):
+        if norm == np.inf or (norm and norm > self.begins[1] * FAR):
             return "exploding"
-        return "vanishing" if norm < self.begins / FAR else ""
+        return "vanishing" if norm < self.begins[0] / FAR else ""
 
     def progress(self, first: int, end: int, now: int | None) -> Progress:
         """Return how far the nodes from `first` to before `end` are when it is the turn of `now`; None: of none."""
@@ -76,8 +76,9 @@ def gradients_of(done: BackwardDone, nodes: int) -> Gradients:
     turns[order] = np.arange(len(order), dtype=np.int32)
     usual = norms[np.isfinite(norms) & (norms > 0)]
     if not usual.size:
-        return Gradients(norms, nonfinite, turns, scale_of(()), 0.0)
+        return Gradients(norms, nonfinite, turns, scale_of(()), (0.0, 0.0))
     scale = scale_of((float(usual.min()), float(usual.max())))
     early = norms[order[: max(BEGAN, len(order) // 20)]]
     early = early[np.isfinite(early) & (early > 0)]
-    return Gradients(norms, nonfinite, turns, scale, float(np.median(early if early.size else usual)))
+    around = [*early[:1].tolist(), float(np.median(early if early.size else usual))]
+    return Gradients(norms, nonfinite, turns, scale, (min(around), max(around)))

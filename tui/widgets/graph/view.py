@@ -218,6 +218,19 @@ class GraphView(GraphMoves):
         if self.query_one(FilterLine).has_focus_within:
             self.screen.set_focus(self)
 
+    @property
+    def filters(self) -> bool:
+        """Whether only some of the nodes are shown."""
+        return self.model is not None and bool(self.model.query)
+
+    def end_filter(self) -> None:
+        """Show all nodes again; the cursor stays on its node."""
+        self.query_one(FilterLine).end_filter()
+        if self.model is not None and self.model.query:
+            self.model.filter("")
+            self.show_cursor()
+            self.ask_soon()
+
     def _drop_filter(self) -> None:
         """Close the line of a filter that has ended because it hid where the cursor went."""
         prompt = self.query_one(FilterLine)

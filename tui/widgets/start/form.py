@@ -85,7 +85,10 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Show fields and values; `fresh`: they are another preset's."""
         if fresh:
             self._edit, self._problem = None, ""
-            self._keys, self._cursor = (), 0  # keys that come before there is room to lay it out are for Start
+            self._keys, self._cursor = (
+                (),
+                0,
+            )  # keys that come before there is room to lay it out are for Start
         if fresh or state != self.state:
             self.state = state
             self.lay_out_again(to_top=fresh)

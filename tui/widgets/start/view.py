@@ -14,11 +14,9 @@ from tui.protocol.preset import PresetInfo
 from tui.protocol.run import RunSpec
 from tui.protocol.training import Choice, DryReport, SchedulePlan
 from tui.widgets.builder.chooser import Chooser
-from tui.widgets.drawn.lines import StyledLine
-from tui.widgets.drawn.text import one, sentence
+from tui.widgets.drawn.text import one
 from tui.widgets.gradients.item_lines import Block, ItemLines
 from tui.widgets.gradients.views import BlockList
-from tui.widgets.live_lines import LiveLines, Span
 from tui.widgets.start.fields import (
     KIND_KEY,
     SECTIONS,
@@ -29,6 +27,7 @@ from tui.widgets.start.fields import (
     valid_values,
 )
 from tui.widgets.start.form import StartForm
+from tui.widgets.start.help_words import StartHelp, about_lines
 from tui.widgets.start.picking import Refused, question, taken
 from tui.widgets.start.report import report_blocks
 from tui.widgets.start.rows import DRY, START, FormState, help_of, rows_needed
@@ -38,29 +37,6 @@ NARROW = 100
 """Columns below which what stands beside the form goes below it."""
 SHORT = 18
 """Rows below which that is kept small."""
-
-
-class StartHelp(LiveLines):
-    """What the row under the cursor is for."""
-
-    DEFAULT_CSS = """
-    StartHelp { height: 2; background: $surface; color: $text-muted; padding: 0 1; }
-    """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._text = ""
-
-    def show(self, text: str) -> None:
-        """Show it."""
-        if text != self._text:
-            self._text = text
-            self.show_lines()
-
-    def lay_out(self, width: int, height: int) -> Sequence[Sequence[Span]]:
-        """Return it in as many lines as there are."""
-        lines = sentence(self._text, max(width, 8))
-        return [[(line.plain, "")] for line in lines[:height]]
 
 
 class StartView(Container):
@@ -185,6 +161,7 @@ class StartView(Container):
         """Put what stands beside the form below it where there is no room."""
         self.set_class(self.size.width < NARROW, "-narrow")
         self.set_class(self.size.height < SHORT, "-short")
+        self._show_topic()
         self.call_after_refresh(self._unfold_once)
 
     def _unfold_once(self) -> None:
@@ -245,16 +222,19 @@ class StartView(Container):
         elif self._report is not None:
             blocks += [*report_blocks(self._report, width, stale=self._tried != self.spec), Block((one(""),))]
         if self.preset is not None:
-            blocks.append(Block((*_about(self.preset, width),)))
+            blocks.append(Block((*about_lines(self.preset, width),)))
         return blocks
 
     def _show_topic(self, *, words: bool = False) -> None:
+        """Show what the row under the cursor is about where there is no room for all; `words`: words in any case."""
+        self._show_help()
+        if not self.has_class("-narrow"):
+            return
         rate = is_about_the_rate(self.form.field) and not words
+        tried = self._report is not None or self.waits == "dry"
         self.set_class(rate, "-rate")
         self.set_class(not rate, "-words")
-        tried = self._report is not None or self.waits == "dry"
         self.set_class(tried and (words or self.form.current_key in (START, DRY, "")), "-report")
-        self._show_help()
 
     def _show_help(self) -> None:
         self.query_one(StartHelp).show(help_of(self.form.state, self.form.current_key))
@@ -336,31 +316,9 @@ class StartView(Container):
         self.focus_form()
 
     def _set_asking(self, *, asking: bool) -> None:
+        if asking == self.has_class("-asking"):
+            return
         self.set_class(asking, "-asking")
         if not asking:
             self.chooser.display = False
         self.app.stylesheet.update(self)  # at once: what is typed next must not go elsewhere
-
-
-def _about(preset: PresetInfo, width: int) -> list[StyledLine]:
-    lines = sentence(preset.title or preset.name, width - 1, "strong", lead=(" ", ""), indent=1)
-    if preset.description:
-        lines.append(one(""))
-        for paragraph in preset.description.split("\n\n"):
-            lines += [*_paragraph(paragraph, width), one("")]
-    return lines
-
-
-def _paragraph(text: str, width: int) -> list[StyledLine]:
-    """Return a paragraph flowed into the width; lines that are moved in begin a new one."""
-    joined: list[str] = []
-    for line in text.split("\n"):
-        if joined and line and not line.startswith(" "):
-            joined[-1] += " " + line.strip()
-        else:
-            joined.append(line.strip() if not joined else "  " + line.strip() if line.strip() else "")
-    lines: list[StyledLine] = []
-    for line in joined:
-        indent = len(line) - len(line.lstrip()) + 1
-        lines += sentence(line.strip(), width - 1, lead=(" " * indent, ""), indent=indent)
-    return lines
