@@ -86,7 +86,11 @@ class ComparePane(Vertical):
         from tui.runs.compare import metrics_of
 
         self._runs = tuple(
-            replace(run, record=reader.record, metrics=metrics_of(reader.series))
+            replace(
+                run,
+                record=replace(reader.record, label=run.record.label),
+                metrics=metrics_of(reader.series),
+            )
             for run, reader in zip(self._runs, readers, strict=True)
         )
         self._show_panel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,12 +42,8 @@ class RunPane(Vertical):
     }
     """
 
-    @dataclass
     class Shown(Message):
         """The run has been drawn anew."""
-
-        pages: int
-        """Of charts."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -80,14 +76,6 @@ class RunPane(Vertical):
         if _place(before) != _place(own):
             self.show_run()
 
-    def turn_page(self, pages: int) -> None:
-        """Show other charts, so many pages further."""
-        self.board.turn_page(pages)
-
-    def toggle_log_y(self) -> None:
-        """Draw the charts on a logarithmic y axis, or on a plain one again."""
-        self.board.action_log_y()
-
     @property
     def board(self) -> ChartBoard:
         """The charts."""
@@ -100,8 +88,8 @@ class RunPane(Vertical):
 
     @on(ChartBoard.Shown)
     def charts_shown(self, event: ChartBoard.Shown) -> None:
-        """Tell how many pages there are."""
-        self.post_message(self.Shown(event.pages))
+        """Tell it on."""
+        self.post_message(self.Shown())
 
     @on(ChartBoard.Enlarged)
     def chart_enlarged(self, event: ChartBoard.Enlarged) -> None:

@@ -54,10 +54,7 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
         key("s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"),
         *TUNE_KEYS,
         key("o", "choose", "Open", "training.open", "Choose a preset to train or a run to look at"),
-        key("y", "log_y", "Log y", "training.log-y", "Logarithmic y axes, or plain again", show=False),
         key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
-        key("]", "charts(1)", "More", "training.next", "The next four charts"),
-        key("[", "charts(-1)", "Before", "training.previous", "The four charts before", show=False),
         key("1", "view('charts')", "Charts", "training.charts", "The curves of the run", show=False),
         key("2", "view('layers')", "Layers", "training.layers", "Gradients, updates, activations by layer", show=False),
         key("3", "view('evaluation')", "Evaluation", "training.evaluation", "Confusion, worst samples", show=False),
@@ -85,7 +82,6 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
         self.spec_for = spec_for
         self._folder = folder
         self._first: RunSpec | None = None
-        self._pages = 1
         self._seen_run = ""
         self._offered: tuple[object, ...] = ()
 
@@ -133,7 +129,6 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
     @on(RunPane.Shown)
     def run_shown(self, event: RunPane.Shown) -> None:
         """Offer the keys that make sense for it."""
-        self._pages = event.pages
         self._offer_keys()
         self.settle_tuning()
 
@@ -143,7 +138,7 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
 
     def _offer_keys(self) -> None:
         """Have the footer drawn anew, which costs bytes, only where the keys that make sense are others."""
-        offered = (self.own_run is not None, self._pages > 1)
+        offered = (self.own_run is not None,)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
@@ -221,8 +216,6 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
             return False
         if action in ("pause", "control") or action in STEERING:
             return True if self.own_run is not None else None
-        if action == "charts":
-            return True if self._pages > 1 else None
         return True
 
     def action_pause(self) -> None:
@@ -263,25 +256,19 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
             return
         if self._folder is not None:
             self.show_part("run")
-            self.pane.views.go_to(self.pane.views.current)  # or the list, unseen, keeps the focus and its keys
+            self.pane.views.go_to(
+                self.pane.views.current
+            )  # or the list, unseen, keeps the focus and its keys
             self.pane.show_run()
 
     def action_toggle_log(self) -> None:
         """Show more or less of the log."""
         self.toggle_class("-tall-log")
 
-    def action_log_y(self) -> None:
-        """Draw the charts on a logarithmic y axis, or on a plain one again."""
-        self.pane.toggle_log_y()
-
     def action_view(self, view: RunView) -> None:
         """Show the charts, or what is beside them."""
         self.show_part("run")
         self.pane.views.go_to(view)
-
-    def action_charts(self, pages: int) -> None:
-        """Show the next four charts."""
-        self.pane.turn_page(pages)
 
     @on(RunPicker.RunChosen)
     def run_chosen(self, event: RunPicker.RunChosen) -> None:

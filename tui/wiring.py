@@ -95,11 +95,11 @@ def _theme() -> str:
 
 def _what_to_watch(text: str) -> tuple[Path, Path | None]:
     """Return the folder whose runs are listed, and the run to show at once."""
-    from tui.runs.index import find_run, list_runs
+    from tui.runs.index import find_run, is_log, list_runs
 
     given = Path(text).expanduser().absolute()
-    if given.is_dir() and not (given / "run.json").exists() and list_runs(given):
-        return given, None
+    if given.is_dir() and not is_log(given) and (runs := list_runs(given)):
+        return given, runs[0].folder if len(runs) == 1 else None
     record = find_run(paths.runs_dir(), text)
     return record.folder.parent, record.folder
 

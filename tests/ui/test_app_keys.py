@@ -87,8 +87,10 @@ async def test_what_is_typed_is_still_there_after_a_walk_through_the_screens() -
 
 @pytest.mark.parametrize("first", ALL_MODES)
 async def test_help_lists_every_key_of_the_screen_with_what_it_does(first: str, tmp_path: Path) -> None:
-    folder = finished_run(tmp_path).folder  # on the list of runs, the keys of a run are left out
-    async with opened(make_app(FakeSession(), first=first, folder=folder), size=(120, 60)) as pilot:
+    run = finished_run(tmp_path)  # on the list of runs, the keys of a run are left out
+    for number in range(9):  # more charts than one page holds
+        run.add(f"more/{number}", [(1, 1.0), (2, 2.0)])
+    async with opened(make_app(FakeSession(), first=first, folder=run.folder), size=(120, 60)) as pilot:
         screen = pilot.app.screen
         assert isinstance(screen, BaseScreen)
         await pilot.press("f1")

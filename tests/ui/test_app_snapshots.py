@@ -172,6 +172,7 @@ async def test_training_picker(tmp_path: Path, size: tuple[int, int]) -> None:
     )  # fmt: skip
     async with opened(make_app(FakeSession(), first="training", shelf=shelf), size) as pilot:
         await until(pilot, lambda: all(table.row_count == 2 for table in pilot.app.screen.query(RecordTable)))
+        await until(pilot, lambda: "val/accuracy 0.8333" in screen_text(pilot.app))
         await pilot.pause()
         await compare(pilot, "training-picker", size)
 

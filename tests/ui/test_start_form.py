@@ -155,7 +155,9 @@ async def test_the_cursor_stays_in_sight_when_the_form_shrinks(preset: Path) -> 
     async with form_of(preset, session, (80, 24)) as pilot:
         go_to(pilot, "fold:length")
         await pilot.press("d")
-        await until(pilot, lambda: "it would train" in screen_text(pilot.app) and view(pilot).has_class("-report"))
+        await until(
+            pilot, lambda: "it would train" in screen_text(pilot.app) and view(pilot).has_class("-report")
+        )
         await until(pilot, lambda: "Length, evaluation" in screen_text(pilot.app))
 
 

@@ -37,7 +37,19 @@ SCALARS: dict[object, st.SearchStrategy[Any]] = {
     float: st.floats(),
     type(None): st.none(),
 }
-MODULES = (autograd, building, children, completing, messages, operations, run, training, values, viewing, views)
+MODULES = (
+    autograd,
+    building,
+    children,
+    completing,
+    messages,
+    operations,
+    run,
+    training,
+    values,
+    viewing,
+    views,
+)
 STRUCTS = [
     SessionInfo,
     *{

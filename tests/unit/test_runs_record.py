@@ -159,11 +159,14 @@ def test_runs_are_listed_newest_first_and_nothing_else_is(runs: Path) -> None:
     assert list_runs(runs / "nowhere") == ()
 
 
-def test_a_tensorboard_log_is_listed_even_where_its_events_lie_deeper(runs: Path) -> None:
-    deep = runs / "lightning_logs" / "version_0"
-    deep.mkdir(parents=True)
-    (deep / "events.out.tfevents.1.host").touch()
-    assert "lightning_logs" in [record.id for record in list_runs(runs)]
+def test_tensorboard_logs_are_listed_one_by_one_even_where_they_lie_deeper(runs: Path) -> None:
+    for name in ("lightning_logs/version_0", "lightning_logs/version_1", "sums", "sums/both_a"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "events.out.tfevents.1.host").touch()
+    found = [record.name for record in list_runs(runs)]
+    assert set(found) == {"digits", "spiral", "lightning_logs/version_0", "lightning_logs/version_1", "sums"}
+    assert len(found) == 6
+    assert [record.name for record in list_runs(runs / "lightning_logs")] == ["version_1", "version_0"]
 
 
 @pytest.mark.parametrize(

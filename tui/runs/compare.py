@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -137,7 +137,8 @@ def load_run(record: RunRecord, stopped: Callable[[], bool] = lambda: False) -> 
     while reader.poll().more:
         if stopped():
             return None
-    return ComparedRun(read_record(record.folder), read_labels(record.folder), metrics_of(reader.series))
+    fresh = replace(read_record(record.folder), label=record.label)
+    return ComparedRun(fresh, read_labels(record.folder), metrics_of(reader.series))
 
 
 def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,16 @@ class RunNotFound(LookupError):
 
 
 def list_runs(root: Path) -> tuple[RunRecord, ...]:
-    """Return the runs and logs directly under ``root``, newest first; none where there is no such folder."""
-    records = [read_record(folder) for folder in _subfolders(root) if is_run(folder)]
+    """Return the runs and logs under ``root``, newest first; none where there is no such folder.
+
+    Like TensorBoard, looks further down in folders that hold no log of their own; a log found there is called by its
+    path from ``root``: ``lightning_logs/version_0``.
+    """
+    records = []
+    for folder in _run_folders(root):
+        record = read_record(folder)
+        label = "" if folder.parent == root else folder.relative_to(root).as_posix()
+        records.append(replace(record, label=label))
     return tuple(sorted(records, key=lambda record: (record.started_s, record.id), reverse=True))
 
 
@@ -71,6 +80,11 @@ def is_run(folder: Path) -> bool:
     return (folder / RECORD_FILE).is_file() or next(event_files(folder), None) is not None
 
 
+def is_log(folder: Path) -> bool:
+    """Tell whether ``folder`` is a run directory or holds event files of its own."""
+    return (folder / RECORD_FILE).is_file() or bool(_listed(folder)[0])
+
+
 def event_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the event files under ``folder`` as (subfolder, path); ``""`` stands for ``folder`` itself.
 
@@ -104,6 +118,19 @@ def _listed(folder: Path) -> tuple[list[str], list[str]]:
     except OSError:
         pass
     return sorted(files), sorted(folders)
+
+
+def _run_folders(root: Path) -> Iterator[Path]:
+    """Yield the run directories and logs under ``root``; as far down, and of as many folders, as `event_files`."""
+    waiting = [(path, 0) for path in _subfolders(root)]
+    opened = 0
+    while waiting:
+        folder, depth = waiting.pop()
+        if is_log(folder):
+            yield folder
+        elif depth < MAX_DEPTH and opened < MAX_FOLDERS:
+            opened += 1
+            waiting.extend((path, depth + 1) for path in _subfolders(folder) if not path.is_symlink())
 
 
 def _subfolders(root: Path) -> list[Path]:

@@ -33,6 +33,8 @@ class RunRecord:
     """Why the status is not simply what ``run.json`` says, in plain words; empty where it is."""
     touched_s: float = 0.0
     """When the record, or without one the folder, was last written: seconds since 1970."""
+    label: str = ""
+    """What a list calls it where it lies deeper: its path from there; empty: its own name."""
 
     @property
     def id(self) -> str:
@@ -42,7 +44,7 @@ class RunRecord:
     @property
     def name(self) -> str:
         """What the user called it; the folder's name where that is unknown."""
-        return self.info.name if self.info else self.folder.name
+        return self.info.name if self.info else self.label or self.folder.name
 
     @property
     def live(self) -> bool:
