@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 
 from tui.protocol.metrics import larger_is_better
 from tui.runs.compare import ComparedRun, RunTable, differences
-from tui.runs.filtering import Term, matching, parse_filter
+from tui.runs.filtering import FilterError, Term, matching, parse_filter
 from tui.runs.labels import parse_tags, tags_text, write_labels
-from tui.runs.record import LIVE
+from tui.runs.record import LIVE, read_record
 from tui.widgets import words
 from tui.widgets.run.entries import RunEntry
 
@@ -121,7 +121,12 @@ class RunShelf:
         Raises:
             FilterError: it cannot be understood.
         """
-        self._terms = parse_filter(text, self._runs)
+        try:
+            self._terms = parse_filter(text, self._runs)
+        except FilterError as error:
+            if not self.unread:
+                raise
+            raise FilterError(f"{error} (the curves of {self.unread:,} runs are still to be read)") from None
         self.filter = " ".join(text.split())
 
     def next_order(self) -> None:
@@ -150,8 +155,10 @@ class RunShelf:
         run = self.run_at(folder)
         if run is None:
             return
-        if run.record.status in LIVE:
-            raise ShelfError(f"{run.record.name} is {run.record.status}: stop it first")
+        record = read_record(folder)  # it may have been gone on with since the list was read
+        if record.status in LIVE:
+            where = f" ({record.reason})" if record.reason else ""
+            raise ShelfError(f"{record.name} is {record.status}{where}: stop it first")
         try:
             shutil.rmtree(folder)
         except OSError as error:

@@ -39,7 +39,7 @@ class TrainingStart(BaseScreen):
 
     spec_for: Callable[[Path], RunSpec]
     ELSEWHERE: ClassVar[dict[str, frozenset[str]]] = {
-        "start": frozenset({"back"}), "picker": frozenset({"back", "choose"}),
+        "start": frozenset({"back"}), "picker": frozenset({"back", "choose"}), "compare": frozenset({"back", "choose"}),
     }  # fmt: skip
     """Actions of the screen that make sense while the form, or the list, is shown: the others are about a run."""
     part: str = "picker"

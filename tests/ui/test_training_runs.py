@@ -14,6 +14,7 @@ from screens.run_shelf import RunShelf, ShelfError
 from tests.ui.fake_session import FakeSession, NotedApp, Shelf, make_app, opened, screen_text, until
 from tests.ui.written_runs import INFO, WrittenRun
 from tui.protocol.training import StartSweep, SweepState
+from tui.runs.filtering import FilterError
 from tui.runs.labels import read_labels
 from tui.widgets.compare.panel import ComparePanel, scatter_lines, table_lines
 from tui.widgets.dialogs import Question
@@ -131,6 +132,50 @@ def test_a_run_in_progress_is_not_deleted(root: Path) -> None:
     with pytest.raises(ShelfError, match="stop it first"):
         shelf.delete(root / "live")
     assert (root / "live").is_dir()
+
+
+def test_a_run_that_was_gone_on_with_since_the_list_was_read_is_not_deleted(root: Path) -> None:
+    shelf = RunShelf(root)
+    shelf.load()
+    record = root / "r1" / "run.json"
+    record.write_text(record.read_text().replace('"finished"', '"running"'))
+    with pytest.raises(ShelfError, match=r"run1 is running \(it runs on elsewhere.*stop it first"):
+        shelf.delete(root / "r1")
+    assert record.exists()
+
+
+def test_records_are_there_before_the_logs_are_read_and_newest_runs_are_read_first(root: Path) -> None:
+    shelf = RunShelf(root)
+    shelf.begin()
+    assert [entry.name for entry in shelf.entries()] == ["run3", "run2", "run1"]
+    assert {entry.best for entry in shelf.entries()} == {""}
+    assert shelf.title == "3 runs · newest first · reading the curves of 3 more"
+    with pytest.raises(FilterError, match=r"'accuracy'.*3 runs are still to be read"):
+        shelf.set_filter("accuracy>0.6")
+    assert shelf.read_more(0.0, lambda: False) == []
+    found = shelf.read_more(60.0, lambda: False)
+    assert [run.record.name for run in found] == ["run3", "run2", "run1"]
+    shelf.take(found)
+    assert [entry.best for entry in shelf.entries()] == [f"val/accuracy {best}" for best in (0.7, 0.9, 0.5)]
+    assert shelf.title == "3 runs · newest first"
+    (root / "r2" / "labels.json").write_text('{"tags": ["new"]}')
+    record = root / "r1" / "run.json"
+    record.write_text(record.read_text().replace('"name": "run1"', '"name": "again"'))
+    shelf.begin()  # what was known of it stays until it is read again
+    assert [entry.tags for entry in shelf.entries()] == ["", "new", ""]
+    assert [entry.best for entry in shelf.entries()] == [f"val/accuracy {best}" for best in (0.7, 0.9, 0.5)]
+    assert [run.record.name for run in shelf.read_more(60.0, lambda: False)] == ["again"]
+
+
+def test_reading_stops_between_two_pieces_of_a_log_and_begins_anew_later(root: Path) -> None:
+    long = WrittenRun(root, replace(INFO, id="long", name="long", started_at="2026-02-01T00:00:00+00:00"))
+    long.add("val/loss", ((step, 1.0) for step in range(40_000)))
+    shelf = RunShelf(root)
+    shelf.begin()
+    assert shelf.read_more(60.0, lambda: True) == []
+    shelf.load()
+    assert shelf.unread == 0
+    assert shelf.entries()[0].best == "val/loss 1"
 
 
 async def test_marked_runs_are_laid_over_each_other(root: Path) -> None:

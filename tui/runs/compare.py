@@ -94,17 +94,15 @@ class RunTable:
         """Return every run of the folder, newest first, as far as it is known without reading a log."""
         runs, known, unread = [], {}, []
         for record in list_runs(self.root):
-            stamp = _stamp(record)
-            before = self._known.get(record.folder)
-            if before is not None:
-                known[record.folder] = before
-            if before is not None and before[0] == stamp:
-                runs.append(before[1])
-                continue
-            metrics = before[1].metrics if before is not None else {}
-            run = ComparedRun(record, read_labels(record.folder), metrics, is_read=False)
+            stamp, labels = _stamp(record), read_labels(record.folder)
+            before, run = self._known.get(record.folder, (None, None))
+            if run is None or before != stamp:
+                run = ComparedRun(record, labels, run.metrics if run is not None else {}, is_read=False)
+                unread.append((stamp, run))
+            elif run.labels != labels:
+                run = replace(run, labels=labels)
+            known[record.folder] = (stamp if run.is_read else None), run
             runs.append(run)
-            unread.append((stamp, run))
         self._known, self._unread = known, unread[::-1]
         return tuple(runs)
 
@@ -156,14 +154,14 @@ def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:
 
 
 def _stamp(record: RunRecord) -> object:
-    """Return what changes when a run does: its record, its labels, or the length of its logs."""
+    """Return what changes when a run does: its record, or the length of its logs."""
     sizes = []
     for _, path in event_files(record.folder):
         try:
             sizes.append((path.name, path.stat().st_size))
         except OSError:
             continue
-    return record, read_labels(record.folder), tuple(sizes)
+    return record, tuple(sizes)
 
 
 @dataclass(frozen=True)

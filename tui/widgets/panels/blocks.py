@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -68,7 +69,7 @@ def confusion_block(view: Confusion, width: int) -> Block:
     told = f"{right:,} of {view.seen:,} right"
     if view.class_count is not None and view.class_count > len(view.classes):
         told = f"the {len(view.classes)} worst of {view.class_count:,} classes"
-    title = f"confusion · {view.split} at step {view.step:,} · {told}"
+    title = f"confusion · {one_line(view.split, 12)} at step {view.step:,} · {told}"
     lines: list[PanelLine] = [[(title, "title")]]
     names = [one_line(name, 12) for name in view.classes]
     label = max([len(_CORNER), *(cell_len(name) for name in names)])
@@ -113,7 +114,7 @@ def _most_confused(view: Confusion, names: Sequence[str]) -> list[PanelLine]:
 
 def worst_block(view: WorstSamples, width: int, most: int) -> Block:
     """Return the examples with the highest loss, with their pictures where they are pictures."""
-    title = f"highest loss · {view.split} at step {view.step:,}"
+    title = f"highest loss · {one_line(view.split, 12)} at step {view.step:,}"
     made = [_sample(sample) for sample in view.samples[:most]]
     return Block(([(title, "title")], *packed(made, width)))
 
@@ -145,7 +146,8 @@ def boundary_block(view: Boundary, width: int, height: int) -> Block:
         (f"x {view.x_min:.3g} to {view.x_max:.3g}, y {view.y_min:.3g} to {view.y_max:.3g}  ", "muted")
     ]
     if view.kind == "class":
-        for number in sorted({int(target) for _, _, target in view.points})[:8]:
+        classes = {int(target) for _, _, target in view.points if math.isfinite(target)}
+        for number in sorted(classes)[:8]:
             legend += [("• ", f"rgb:{class_colour(number)}:"), (f"{number}  ", "muted")]
     return Block(([(title, "title")], *lines, legend))
 

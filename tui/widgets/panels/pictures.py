@@ -49,8 +49,7 @@ def _greys(values: Sequence[float]) -> list[Pixel]:
         if not math.isfinite(value):
             made.append("ff5fd2")
             continue
-        part = (value - low) / (high - low) if high > low else 0.5
-        level = round(round(part * GREYS) / GREYS * 255)
+        level = round(round(_part(value, low, high) * GREYS) / GREYS * 255)
         made.append(f"{level:02x}" * 3)
     return made
 
@@ -60,14 +59,20 @@ def _colours(image: Image) -> list[list[Pixel]]:
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    span = (high - low) or 1.0
 
     def level(value: float) -> int:
-        part = (value - low) / span if math.isfinite(value) else 0.0
+        part = _part(value, low, high) if math.isfinite(value) else 0.0
         return round(round(part * GREYS) / GREYS * 255)
 
     triples = [image.values[at : at + 3] for at in range(0, len(image.values), 3)]
     return _rows(["".join(f"{level(value):02x}" for value in triple) for triple in triples], image.shape)
+
+
+def _part(value: float, low: float, high: float) -> float:
+    """Return where a finite value lies between two others, 0 to 1."""
+    if not high > low:
+        return 0.5
+    return min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2)))  # halves: a difference may overflow
 
 
 def _zoomed(rows: list[list[Pixel]], zoom: int) -> list[list[Pixel]]:
@@ -109,9 +114,10 @@ def plane(boundary: Boundary, width: int, height: int) -> list[PanelLine]:
     if rows < 1 or columns < 1 or len(boundary.values) != rows * columns:
         return []
     across, down = min(width, columns), min(2 * height, rows) // 2 * 2 or 1
+    span = _value_range(boundary)
     pixels = [
         [
-            _place(boundary, row * rows // down * columns + column * columns // across)
+            _place(boundary, row * rows // down * columns + column * columns // across, span)
             for column in range(across)
         ]
         for row in range(down)
@@ -131,13 +137,12 @@ def plane(boundary: Boundary, width: int, height: int) -> list[PanelLine]:
     return lines
 
 
-def _place(boundary: Boundary, at: int) -> Pixel:
+def _place(boundary: Boundary, at: int, span: tuple[float, float]) -> Pixel:
     value = boundary.values[at]
     if boundary.kind == "class":
         sure = boundary.confidence[at] if at < len(boundary.confidence) else 1.0
-        return class_colour(value, 0.15 + 0.5 * sure)
-    low, high = _value_range(boundary)
-    part = (value - low) / (high - low) if high > low and math.isfinite(value) else 0.5
+        return class_colour(value, 0.15 + 0.5 * (sure if math.isfinite(sure) else 0.0))
+    part = _part(value, *span) if math.isfinite(value) else 0.5
     return class_colour(1.0, 0.7 * (2 * part - 1)) if part >= 0.5 else class_colour(0.0, 0.7 * (1 - 2 * part))
 
 
@@ -153,7 +158,9 @@ def _dots(boundary: Boundary, across: int, down: int) -> dict[tuple[int, int], P
     targets = [target for _, _, target in boundary.points]
     low, top = (min(targets), max(targets)) if targets else (0.0, 1.0)
     dots = {}
-    for x, y, target in boundary.points if wide > 0 and high > 0 else ():
+    for x, y, target in boundary.points if 0 < wide < math.inf and 0 < high < math.inf else ():
+        if not (boundary.x_min <= x <= boundary.x_max and boundary.y_min <= y <= boundary.y_max):
+            continue  # NaN, or elsewhere
         column = min(across - 1, int((x - boundary.x_min) / wide * across))
         line = min(down - 1, int((boundary.y_max - y) / high * down))
         number = target if boundary.kind == "class" else float(top > low and target > (low + top) / 2)
