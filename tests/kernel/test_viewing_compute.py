@@ -91,6 +91,12 @@ def test_statistics_of_any_float32_values(values: list[float]) -> None:
     assert_oracle(torch.tensor(values, dtype=torch.float32))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_value_there_is_has_its_bin(dtype: torch.dtype, sign: int) -> None:
+    assert_oracle(torch.full((3,), sign * torch.finfo(dtype).max, dtype=dtype))
+
+
 def test_many_sections_come_together() -> None:
     tensor = 1e4 + randn(9_000_000)
     tensor[[3, 8_999_999]] = torch.tensor([NAN, -INF])

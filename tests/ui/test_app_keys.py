@@ -57,6 +57,7 @@ async def test_f_keys_and_their_twins_go_to_the_screens() -> None:
 async def test_each_tab_can_be_clicked_where_it_is_drawn() -> None:
     async with opened(make_app(FakeSession())) as pilot:
         for target, _, title in reversed(MODES):
+            await until(pilot, lambda title=title: title in screen_text(pilot.app))  # type: ignore[misc]
             row = screen_text(pilot.app).splitlines()[0]
             await pilot.click(ModeTabs, offset=(row.index(title) + 1, 0))
             await until(pilot, lambda target=target: mode(pilot.app) == target)  # type: ignore[misc]

@@ -67,6 +67,25 @@ async def test_keys_pressed_before_a_question_has_its_buttons_are_not_lost() -> 
         assert given == ["cancel"]
 
 
+async def test_keys_pressed_faster_than_the_focus_moves_are_not_lost() -> None:
+    answers = (("detach", "Detach"), ("stop", "Stop"), ("cancel", "Cancel"))
+    given: list[str | None] = []
+    async with opened(make_app(FakeSession())) as pilot:
+        for keys, expected in (
+            (("tab", "enter"), "stop"),
+            (("tab", "tab", "enter"), "cancel"),
+            (("enter",), "detach"),
+        ):
+            given.clear()
+            question = Question("Quit?", "", answers)
+            pilot.app.push_screen(question, given.append)
+            await until(pilot, lambda question=question: question.focused is not None)  # type: ignore[misc]
+            for key in keys:
+                pilot.app.post_message(Key(key, None))
+            await until(pilot, lambda: given)
+            assert given == [expected]
+
+
 # -- coming up ------------------------------------------------------------------------------------
 
 

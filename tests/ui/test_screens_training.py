@@ -84,6 +84,7 @@ async def test_presets_and_runs_are_listed_and_enter_enter_trains(tmp_path: Path
     async with opened(make_app(session, first="training", shelf=shelf)) as pilot:
         presets, runs = screen_of(pilot).query(RecordTable)
         await until(pilot, lambda: presets.row_count == 2 and runs.row_count == 1)
+        await until(pilot, lambda: "val/accuracy 0.8333" in screen_text(pilot.app))
         text = screen_text(pilot.app)
         for expected in (
             "digits_cnn",
@@ -91,7 +92,6 @@ async def test_presets_and_runs_are_listed_and_enter_enter_trains(tmp_path: Path
             "[/foo] has no model",
             "mine",
             "finished",
-            "val/accuracy 0.8333",
         ):
             assert expected in text
         assert presets.has_focus

@@ -31,9 +31,10 @@ class Question(ModalScreen[str]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="dialog.cancel"),
-        Binding("right,tab", "move(1)", show=False),
-        Binding("left,shift+tab", "move(-1)", show=False),
-        Binding("enter", "give", show=False),
+        # All before the button that has the focus, in the order pressed: the focus is behind when keys come fast.
+        Binding("right,tab", "move(1)", show=False, priority=True),
+        Binding("left,shift+tab", "move(-1)", show=False, priority=True),
+        Binding("enter", "give", show=False, priority=True),
     ]
 
     def __init__(self, title: str, text: str, answers: tuple[tuple[str, str], ...]) -> None:
@@ -58,7 +59,7 @@ class Question(ModalScreen[str]):
 
     def _show_chosen(self) -> None:
         for button in self.query(f"#{self._answers[self._chosen][0]}").results(Button):
-            button.focus()
+            self.set_focus(button)
 
     def action_move(self, by: int) -> None:
         """Choose the next answer, or the one before."""

@@ -239,7 +239,8 @@ def _histogram(
     eps = torch.finfo(_floats(source.parts[0].flatten()[:1]).dtype).eps
     if high / 2 - low / 2 <= 2 * eps * max(abs(low), abs(high)):  # all the same, as far as the dtype can tell
         spread = max(0.5, 4 * eps * abs(low))
-        low, high = low - spread, high + spread
+        most = torch.finfo(torch.float64).max
+        low, high = max(low - spread, -most), min(high + spread, most)
     counts = [0] * bins
     for section in _sections(source, cancel):
         here = _binned(section, low, high, bins, log=request.log)
@@ -273,13 +274,18 @@ def _floats(section: Tensor) -> Tensor:
     return values.double()
 
 
+def _leaves_float32(low: float, high: float) -> bool:
+    """Return whether an end of the range, or its width, is more than float32 holds."""
+    return high - low > 1e37 or max(abs(low), abs(high)) > torch.finfo(torch.float32).max
+
+
 def _binned(section: Tensor, low: float, high: float, bins: int, *, log: bool) -> list[int]:
     """Return how many finite values of a section fall into each bin. A sync point."""
     values = _floats(section)
     if log:
         values = values.abs().log10_() if values is not section else values.abs().log10()
-    elif values.dtype is torch.float32 and high - low > 1e37 and values.device.type != "mps":
-        values = values.double()  # the width of the range leaves float32
+    elif values.dtype is torch.float32 and _leaves_float32(low, high) and values.device.type != "mps":
+        values = values.double()
     if values.dtype is torch.float64 and high / 4 - low / 4 > 1e307:
         values, low, high = values / 4, low / 4, high / 4
     # the ends as this dtype has them, or it would leave out values that lie on them

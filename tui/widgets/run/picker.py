@@ -20,7 +20,7 @@ from tui.widgets.keys import key
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.entries import PresetEntry, RunEntry
 
-RUN_COLUMNS: Final = ("", "run", "status", "best", "knobs", "trained", "started", "tags", "device", "note")
+RUN_COLUMNS: Final = ("", "run", "status", "best", "note", "knobs", "trained", "started", "tags", "device")
 RunListAction = Literal["mark", "compare", "filter", "order", "tags", "notes", "delete"]
 
 
@@ -154,12 +154,12 @@ def _cells(entry: RunEntry) -> tuple[Text, ...]:
         _text(entry.name, "bold", 30),
         _text(entry.status),
         _text(entry.best, "", 28),
+        _text(entry.summary, "dim", 44),
         _text(entry.differs, "", 48),
         _text(entry.took),
         _text(entry.started, "dim"),
         _text(entry.tags, "italic", 24),
         _text(entry.device, "dim"),
-        _text(entry.summary, "dim", 100),
     )
 
 
