@@ -48,7 +48,16 @@ def health_of(reader: RunReader, book: AlertBook) -> HealthData:
         for tag, name, text in GAUGES
         if (each := series.get(tag)) is not None and (point := each.last) is not None
     )
-    return HealthData(told, phases, gauges, _absent(reader))
+    return HealthData((*_failure(reader), *told), phases, gauges, _absent(reader))
+
+
+def _failure(reader: RunReader) -> tuple[Warned, ...]:
+    """Return why the run failed, in full: the header has one line for it."""
+    info = reader.record.info
+    if reader.record.status != "failed" or info is None or info.error is None:
+        return ()
+    place = f" ({info.error.where})" if info.error.where else ""
+    return (Warned(f"failed: {info.error.message}{place}", severe=True, holds=True),)
 
 
 def _history(series: Series) -> tuple[float, ...]:

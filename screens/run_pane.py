@@ -17,7 +17,9 @@ from textual.message import Message
 from screens.run_charts import ChartBoard
 from screens.run_views import RunViews
 from tui.protocol.messages import RunState
+from tui.protocol.training import BatchLook
 from tui.widgets.pace import terminal_is_behind
+from tui.widgets.run.batch_block import BatchBlock
 from tui.widgets.run.header import RunHeader, RunLog
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ class RunPane(Vertical):
         height: 1fr;
         &.-enlarged RunHeader, &.-enlarged RunLog, &.-enlarged ViewLine { display: none; }
         &.-beside RunLog { display: none; }
+        & BatchBlock { display: none; }
+        &.-batch BatchBlock { display: block; }
+        &.-batch RunLog, &.-batch.-enlarged BatchBlock { display: none; }
     }
     """
 
@@ -58,6 +63,7 @@ class RunPane(Vertical):
         yield RunHeader()
         yield RunViews()
         yield RunLog()
+        yield BatchBlock()
 
     def open(self, folder: Path) -> None:
         """Show a run, and follow it while it grows."""
@@ -69,6 +75,12 @@ class RunPane(Vertical):
     def poke(self) -> None:
         """Read the run at once."""
         self._poke.set()
+
+    def show_batch(self, look: BatchLook | None) -> None:
+        """Show what the batch has done at which the run waits, in place of the log; None: the log."""
+        self.set_class(look is not None, "-batch")
+        if look is not None:
+            self.query_one(BatchBlock).show_batch(look)
 
     def steer(self, own: RunState | None) -> None:
         """Take how the run is in the kernel, which knows more than its folder; None where it is not there."""

@@ -15,9 +15,10 @@ from textual.widgets import ContentSwitcher
 
 from screens.compare_pane import ComparePane
 from screens.run_pane import RunPane
+from screens.training_batch import TrainingBatch
 from screens.training_export import EXPORT_KEY, TrainingExport
 from screens.training_runs import TrainingRuns
-from screens.training_tune import STEERING, TUNE_KEYS, TrainingTune
+from screens.training_tune import STEERING, TUNE_KEYS
 from tui.client import news
 from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 STEERED = ("running", "paused")
 
 
-class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
+class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
     """One run, live or not, and the list to choose it from."""
 
     MODE = "training"
@@ -125,6 +126,7 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
         self.show_part("run")
         self.pane.open(folder)
         self.pane.steer(self.own_run)
+        self.show_batch()
 
     @on(RunPane.Shown)
     def run_shown(self, event: RunPane.Shown) -> None:
@@ -175,16 +177,21 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
     def _settle(self) -> None:
         """Take how the run is in the kernel, or that it is not there any more."""
         self.pane.steer(self.own_run)
+        self.show_batch()
         self._offer_keys()
         self.settle_tuning()
 
     def _adopt_run(self) -> None:
-        """Show the session's run when it is new to us, wherever it was started."""
+        """Show the session's run when it is new to us, wherever it was started.
+
+        The next run of a sweep does not take away the list, or a comparison, from whoever looks at it.
+        """
         status = self.session.status if self.session is not None else None
         run = status.run if status is not None else None
         if run is not None and run.id != self._seen_run:
-            self._seen_run = run.id
-            self.open_run(Path(run.folder))
+            is_next, self._seen_run = bool(self._seen_run), run.id
+            if not (is_next and self.part in ("picker", "compare")):
+                self.open_run(Path(run.folder))
 
     @work(group="status")
     async def read_status(self) -> None:
@@ -201,6 +208,7 @@ class TrainingScreen(TrainingTune, TrainingRuns, TrainingExport):
         assert self.session is not None
         await self.session.ready()
         try:
+            self._seen_run = ""  # what was asked for here is shown
             await self.session.ask(StartRun(spec))
             await self.session.read_status()
         except (KernelDied, KernelRefused, TimeoutError) as error:

@@ -45,6 +45,8 @@ class TrainingRuns(BaseScreen):
     """Makes the spec of a preset."""
     part: str
     """What is shown: ``picker`` is the list."""
+    _seen_run: str = ""
+    """The session's run that was shown last, by its id; empty: the next one is shown whatever is shown now."""
     _shelf: RunShelf | None = None
 
     def show_part(self, part: str) -> None:
@@ -201,6 +203,7 @@ class TrainingRuns(BaseScreen):
         specs = tuple(replace(spec, knobs={**spec.knobs, **knobs}) for knobs in runs)
         try:
             await self.session.ready()
+            self._seen_run = ""  # its first run is shown
             await self.session.ask(StartSweep(name, specs))
             await self.session.read_status()
         except (KernelDied, KernelRefused, TimeoutError) as error:

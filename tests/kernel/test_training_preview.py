@@ -43,6 +43,33 @@ def test_it_is_shown_after_each_epoch(
     assert log.count(line) == 3
 
 
+def test_none_shows_nothing_and_is_asked_again(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    what = "None if torch.is_grad_enabled() or next(seen) < 2 else 'at last'"
+    preset = write_preset(
+        preview="\n    import itertools\n    seen = itertools.count()\n" + PREVIEW.format(what=what)
+    )
+    folder, log = trained(trainer, preset, tmp_path / "runs")
+    assert "None" not in log
+    assert log.count("at last") == 1
+    assert json.loads((folder / "views" / "preview.json").read_text())["text"] == "at last"
+
+
+def test_a_text_without_end_is_cut_and_a_tensor_without_values_told(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    _, log = trained(
+        trainer, write_preset("long", preview=PREVIEW.format(what="'x' * 5_000_000")), tmp_path / "runs"
+    )
+    assert len(log) < 100_000
+    assert log.count("(5,000,000 characters in all)") == 3
+    meta = write_preset("meta", preview=PREVIEW.format(what="torch.zeros(4, 4, device='meta')"))
+    folder, log = trained(trainer, meta, tmp_path / "runs")
+    assert "left out" not in log
+    assert "meta" in json.loads((folder / "views" / "preview.json").read_text())["summary"]
+
+
 def test_it_changes_nothing(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
     def record(preset: str) -> tuple[int, float]:
         folder, log = trained(trainer, preset, tmp_path / "runs")

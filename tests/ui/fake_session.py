@@ -54,12 +54,14 @@ from tui.protocol.messages import (
 )
 from tui.protocol.run import RunSpec
 from tui.protocol.training import (
+    BatchLook,
     Choices,
     DryReport,
     DryRun,
     Freeze,
     ListChoices,
     PlanSchedule,
+    ReadBatch,
     ReadTuning,
     SchedulePlan,
     Tune,
@@ -108,6 +110,7 @@ class FakeSession(KernelSession):
             ListChoices: Choices(()),
             PlanSchedule: SchedulePlan((1e-3,)),
             DryRun: DryReport(()),
+            ReadBatch: BatchLook(),
             ReadTuning: TuneTable(),
             Tune: TuneTable(),
             Freeze: TuneTable(),

@@ -8,6 +8,7 @@ import pytest
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.coordinate import Coordinate
+from textual.strip import Strip
 
 from tests.ui.fake_session import until
 from tui.widgets.record_table import RecordTable, Row
@@ -118,3 +119,30 @@ async def test_columns_shrink_when_their_widest_row_goes() -> None:
         table.show(rows("b", value="v"))
         await pilot.pause()
         await until(pilot, lambda: table.virtual_size.width < wide - 80)  # type: ignore[arg-type]
+
+
+async def test_a_cell_alone_is_painted_anew_and_a_wider_one_is_seen_whole() -> None:
+    async with Host().run_test(size=(60, 30)) as pilot:
+        app = pilot.app
+        assert isinstance(app, Host)
+        names = [f"row {number}" for number in range(20)]
+        app.table.show(rows(*names, value="10.5"))
+        await pilot.pause()
+        painted: list[int] = []
+        real = app.table.render_line
+
+        def render_line(y: int) -> Strip:
+            painted.append(y)
+            return real(y)
+
+        app.table.render_line = render_line  # type: ignore[method-assign]
+        app.table.show(
+            [*rows(*names[:3], value="10.5"), *rows("row 3", value="11.5"), *rows(*names[4:], value="10.5")]
+        )
+        await until(pilot, lambda: painted)  # type: ignore[arg-type]
+        await pilot.pause()
+        assert set(painted) == {4}  # below the titles
+        assert "11.5" in real(4).text
+        app.table.show([*rows(*names[:19], value="10.5"), *rows("row 19", value="wider than any")])
+        await until(pilot, lambda: 20 in painted)  # type: ignore[arg-type]
+        await until(pilot, lambda: "wider than any" in real(20).text)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 
@@ -155,3 +156,41 @@ def test_an_alert_that_is_over_says_so() -> None:
     assert text(alert_lines(Warned("bad", True, True), 80)[0]) == "▲ bad"
     assert text(alert_lines(Warned("bad", True, False), 80)[0]) == "△ bad  (over)"
     assert len(alert_lines(Warned("word " * 40, False, True), 60)) == 4
+
+
+@pytest.mark.parametrize("kind", ["class", "value"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e308, -1e308])
+def test_a_plane_with_numbers_beyond_all_measure_is_drawn(
+    kind: Literal["class", "value"], odd: float
+) -> None:
+    points = ((0.5, 0.5, odd), (odd, 0.5, 1.0), (0.5, odd, 1.0))
+    for ends in ((0.0, 1.0), (odd, 1.0), (0.0, odd)):
+        view = Boundary(1, *ends, *ends, (2, 2), kind, (odd, -odd, 0.0, 1.0), (odd, 1.0, 0.0, 0.5), points)
+        assert len(boundary_block(view, 40, 10).lines) >= 3
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, 1e308])
+@pytest.mark.parametrize("shape", [(2, 2), (1, 1, 3), (2, 2, 3)])
+def test_a_picture_with_numbers_beyond_all_measure_is_drawn(shape: tuple[int, ...], odd: float) -> None:
+    values = [odd, -odd, 0.0] * 4
+    lines = picture(Image(shape, tuple(values[: math.prod(shape)])))
+    assert [len(text(line)) for line in lines] == [shape[1]]
+
+
+def test_a_plane_of_values_is_coloured_between_its_least_and_greatest() -> None:
+    view = Boundary(1, 0.0, 1.0, 0.0, 1.0, (2, 3), "value", (-4.0, 0.0, 4.0, -4.0, 0.0, 4.0))
+    (line,) = plane(view, 3, 1)
+    low, middle, high = (style.split(":")[1] for _, style in line)
+    assert len({low, middle, high}) == 3
+
+
+def test_what_a_record_calls_its_split_does_not_reach_the_terminal() -> None:
+    odd = "val\x1b[31m[/x]\n"
+    samples = WorstSamples(odd, 1, (WorstSample(0, 1.0, odd, odd, None, None),))
+    for block in (confusion_block(Confusion(odd, 1, (odd,), ((1,),), 1), 80), worst_block(samples, 80, 5)):
+        assert not any(mark in text(line) for line in block.lines for mark in "\x1b\n")
+
+
+@pytest.mark.parametrize("width", [-2, 0, 1])
+def test_text_is_folded_even_where_there_is_no_room(width: int) -> None:
+    assert "".join(folded("ab🙂 c", width)).replace(" ", "") == "ab🙂c"

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from tui.kernel.refused import Refused
 from tui.protocol.messages import Request
 from tui.protocol.training import (
+    BatchLook,
     Choices,
     DryReport,
     DryRun,
@@ -20,6 +21,7 @@ from tui.protocol.training import (
     Freeze,
     ListChoices,
     PlanSchedule,
+    ReadBatch,
     ReadTuning,
     SchedulePlan,
     Tune,
@@ -75,6 +77,7 @@ class TrainingRequests:
             ListChoices: self._choices,
             DryRun: self._dry_run,
             PlanSchedule: self._plan_schedule,
+            ReadBatch: self._batch,
             ReadTuning: self._tuning,
             Tune: self._tune,
             Freeze: self._freeze,
@@ -128,6 +131,13 @@ class TrainingRequests:
 
     def _tuning(self, request: ReadTuning) -> TuneTable:
         return self._steering().table()
+
+    def _batch(self, request: ReadBatch) -> BatchLook:
+        live = self._live()
+        look = live.look() if live is not None else None
+        if look is None:
+            raise Refused("no pause", "no run is paused in this kernel")
+        return look
 
     def _tune(self, request: Tune) -> TuneTable:
         return self._steer(lambda steering: steering.tune(request))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tui.protocol.messages import Lane, Request
+from tui.protocol.messages import Lane, Request, RunPhase
 from tui.protocol.run import KnobValue, RunSpec
 
 # -- what can be chosen in place of the preset's own ------------------------------------------------
@@ -196,6 +196,46 @@ class Freeze(Request[TuneTable]):
 
     path: str
     frozen: bool
+
+
+@dataclass(frozen=True)
+class ParameterLook:
+    """A parameter at a pause."""
+
+    name: str
+    grad_norm: float | None
+    """Euclidean norm of its gradient; None without one, or where it is sparse."""
+    change: float | None = None
+    """|update| over |value before it|, of the step just taken; None where that is not known."""
+
+
+@dataclass(frozen=True)
+class BatchLook:
+    """What a batch has done up to the pause at which a run waits; as it was when the pause began."""
+
+    phase: RunPhase = ""
+    """The last that was done; empty where the run was paused between two batches."""
+    step: int = 0
+    """Optimizer steps completed."""
+    values: tuple[DryValue, ...] = ()
+    """The tensors of the batch and the output."""
+    loss: float | None = None
+    """None where it is not computed yet."""
+    grad_norm: float | None = None
+    """Of all gradients together; None where there are none."""
+    change: float | None = None
+    """|update| over |value before it|, of all parameters together; None where no step was taken, or it is not known."""
+    parameters: tuple[ParameterLook, ...] = ()
+    """Those with a gradient, the largest first, at most eight."""
+    with_gradient: int = 0
+    """How many have one."""
+
+
+@dataclass(frozen=True)
+class ReadBatch(Request[BatchLook]):
+    """Ask what the last batch has done; refused unless a run is paused."""
+
+    lane: ClassVar[Lane] = "inspect"
 
 
 # -- one run after the other -------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from tui.runs.record import RunRecord, read_record, timestamp
 if TYPE_CHECKING:
     from tui.runs.series import Series
 
-MAIN: Final = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss", "loss")
+MAIN: Final = (
+    "test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss", "loss", "val_acc", "val_loss", "train_loss",
+)  # fmt: skip
 """Metrics by which a run is told first, where it has them."""
 
 

@@ -67,7 +67,10 @@ class RecordTable(DataTable[Text]):
 
     def _replace_cell(self, key: str, title: str, cell: Text) -> None:
         """Paint one cell anew; all of them only where its column becomes wider."""
-        grows = cell.cell_len > self.columns[ColumnKey(title)].content_width
+        column = self.columns[ColumnKey(title)]
+        grows = cell.cell_len > column.content_width
+        if grows:  # the table does so when it is idle, and would keep a picture made before
+            column.content_width = cell.cell_len
         self._held = not grows
         try:
             self.update_cell(key, title, cell, update_width=grows)

@@ -145,6 +145,8 @@ class Evaluations:
         self._forward.is_listening = False
         try:
             shown = preview(self._experiment, self._device)
+            if shown is None:  # nothing to show this time
+                return
             self._events.previewed(preview_text(shown))
             if self._views is not None:
                 progress = self._progress

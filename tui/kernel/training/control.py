@@ -110,6 +110,11 @@ class Control:
         return self._by_phase and self._paused
 
     @property
+    def will_pause(self) -> bool:
+        """Whether the run goes on for a step or a phase alone."""
+        return self._paused and not self._stop
+
+    @property
     def waits_at_phase(self) -> bool:
         """Whether `at_phase` would wait, or pass one of the phases that were granted."""
         return self.by_phase and not self._stop and not self._in_granted_step

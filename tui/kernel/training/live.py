@@ -12,6 +12,7 @@ from torch import nn
 from tui.kernel.training.control import Control
 from tui.kernel.training.experiment import Experiment
 from tui.kernel.training.progress import Progress
+from tui.protocol.training import BatchLook
 
 
 class Clip(Protocol):
@@ -47,3 +48,5 @@ class LiveRun:
     """All that the preset has made; an export calls the model as it does."""
     batch: Callable[[], Any] = _no_batch
     """Returns the batch in work or the last one; None before the first. Nothing here holds it."""
+    look: Callable[[], BatchLook | None] = _no_batch
+    """Returns what the last batch has done, as it was when the pause began; None while the run trains."""

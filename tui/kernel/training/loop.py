@@ -28,6 +28,7 @@ from tui.kernel.training.trainmetrics import TrainMetrics
 from tui.kernel.training.update import Update
 from tui.kernel.training.views.board import Views
 from tui.protocol.run import RunSettings
+from tui.protocol.training import BatchLook
 
 __all__ = ["Loop", "LoopError", "NotFiniteLoss"]
 
@@ -84,6 +85,7 @@ class Loop:
             casts=settings.precision != "float32",
             has_phases=not self.needs_closure,
         )
+        pauses.looks.of = self.forward
         self._group = Group(recorder, control, progress, pauses, self.forward, self.update, self._move)
         self._group.planned, self._group.per_epoch = settings.accumulate, self._steps_per_epoch
         self.evaluations = Evaluations(
@@ -103,6 +105,11 @@ class Loop:
     def loss(self) -> torch.Tensor | None:
         """The last batch's loss, with its graph; None before there is one."""
         return self.forward.loss
+
+    @property
+    def look(self) -> BatchLook | None:
+        """What the last batch has done, as it was when the pause began; None while it trains."""
+        return self._pauses.looks.latest
 
     @property
     def output(self) -> Any:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import torch
 
+from tui.kernel.training.batch_look import BatchLooks
 from tui.kernel.training.by_hand import Marks, gradient_marks, look_at
 from tui.kernel.training.control import Control, StoppedNow
 from tui.kernel.training.experiment import Experiment
@@ -37,6 +38,8 @@ class Pauses:
         self._events = events
         self._progress = progress
         self._limits = limits
+        self.looks = BatchLooks(experiment.model)
+        """What the batch has done, at each pause."""
         self._marks: Marks | None = None  # of the gradients at the first pause inside the batch in work
 
     def begin_batch(self) -> None:
@@ -59,7 +62,8 @@ class Pauses:
         self._recorder.close_window()
         self.read_losses()
         start_s = perf_counter()
-        self._control.at_phase(partial(self._events.paused, phase), self._events.resumed)
+        self._control.at_phase(partial(self._paused, phase), self._events.resumed)
+        self._go_on()
         self._limits.waited(perf_counter() - start_s)
         self._recorder.open_window()
 
@@ -84,7 +88,8 @@ class Pauses:
         self._recorder.close_window()
         self.settle()
         start_s = perf_counter()
-        self._control.after_step(partial(self._events.paused, phase), self._events.resumed)
+        self._control.after_step(partial(self._paused, phase), self._events.resumed)
+        self._go_on()
         self._limits.waited(perf_counter() - start_s)
         self._recorder.open_window()
 
@@ -96,8 +101,18 @@ class Pauses:
         """
         if self._control.pending:
             start_s = perf_counter()
-            self._control.during_evaluation(self._events.paused, self._events.resumed)
+            self._control.during_evaluation(self._paused, self._events.resumed)
+            self.looks.latest = None
             self._limits.waited(perf_counter() - start_s)
+
+    def _paused(self, phase: RunPhase = "") -> None:
+        self.looks.take(
+            phase, self._progress.step
+        )  # before it is told: who hears of the pause asks for the look
+        self._events.paused(phase)
+
+    def _go_on(self) -> None:
+        self.looks.go_on(self._progress.step, pauses_again=self._control.will_pause)
 
     def settle(self) -> None:
         """Bring the log up to the last step. This is a sync point."""

@@ -115,6 +115,7 @@ class Worker:
             changed=self._report.changed,
             experiment=experiment,
             batch=lambda: loop.batch,
+            look=lambda: loop.look,
         )
 
     def ask(self, action: RunAction) -> None:

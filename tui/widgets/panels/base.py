@@ -15,6 +15,8 @@ from tui.widgets.keys import key
 from tui.widgets.live_lines import LiveLines, Span
 
 PanelLine = list[Span]
+MOST_STYLES = 8192
+"""Kept at a time: pictures in colour bring new ones with each evaluation."""
 
 
 class _Styles(dict[str, Style]):
@@ -25,6 +27,8 @@ class _Styles(dict[str, Style]):
         self._panel = panel
 
     def __missing__(self, name: str) -> Style:
+        if len(self) >= MOST_STYLES:
+            self.clear()
         self[name] = made = self._panel.style_of(name)
         return made
 
@@ -61,6 +65,8 @@ class Panel(LiveLines, can_focus=True):
 
     def lay_out(self, width: int, height: int) -> Sequence[Sequence[Span]]:
         """Return what is seen of the page."""
+        if width < 1 or height < 1:  # not laid out yet
+            return []
         head, body = self.page(width)
         room = max(1, height - len(head))
         self._top = max(0, min(self._top, len(body) - room))

@@ -174,11 +174,14 @@ def filters_block(view: Filters, width: int) -> Block:
 
 
 def folded(line: str, width: int) -> list[str]:
-    """Break a line of clean text between words, where that is possible, into parts of at most so many cells."""
-    parts, rest = [], line
+    """Break a line of clean text between words, where that is possible, into parts of at most so many cells.
+
+    A part holds a character at least, however few the cells are.
+    """
+    parts, rest, width = [], line, max(1, width)
     while cell_len(rest) > width:
         end = width
-        while cell_len(rest[:end]) > width:
+        while end > 1 and cell_len(rest[:end]) > width:
             end -= 1
         space = rest.rfind(" ", 1, end + 1)
         end = space if space > width // 2 else end

@@ -72,7 +72,9 @@ def _part(value: float, low: float, high: float) -> float:
     """Return where a finite value lies between two others, 0 to 1."""
     if not high > low:
         return 0.5
-    return min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2)))  # halves: a difference may overflow
+    return min(
+        1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2))
+    )  # halves: a difference may overflow
 
 
 def _zoomed(rows: list[list[Pixel]], zoom: int) -> list[list[Pixel]]:

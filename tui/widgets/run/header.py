@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tui.protocol.run import PHASES, SAMPLES_PER_S, RunInfo, phase_tag
 from tui.widgets import words
+from tui.widgets.foreign import one_line
 from tui.widgets.live_lines import LiveLines, Span
 
 Lines = list[list[Span]]
@@ -69,8 +70,19 @@ def _first(data: HeaderData) -> list[Span]:
     return [
         (f" {data.name} ", "name"),
         (f" {mark} {status} ", data.status),
+        *_result(data),
         (" " + " · ".join(facts), ""),
     ]
+
+
+def _result(data: HeaderData) -> list[Span]:
+    """Return what the test set has shown, the metrics before the loss; nothing while there is no result."""
+    test = {tag: value for tag, value in data.latest.items() if tag.startswith("test/")}
+    if data.status in ("running", "paused") or not test:
+        return []
+    order = sorted(test, key=lambda tag: (tag == "test/loss", tag))
+    said = " · ".join(f"{tag.removeprefix('test/')} {test[tag]:.4g}" for tag in order[:3])
+    return [(f" test {one_line(said, 40)} ", "result")]
 
 
 def _rate(per_s: float) -> str:
@@ -131,9 +143,10 @@ class RunHeader(LiveLines):
     RunHeader > .runheader--done { color: $train; background: $surface; }
     RunHeader > .runheader--cut { color: $text-muted; background: $surface; }
     RunHeader > .runheader--left { color: $panel-lighten-2; background: $surface; }
+    RunHeader > .runheader--result { color: $text; background: $success 30%; text-style: bold; }
     RunHeader > .runheader--muted { color: $text-muted; background: $surface; }
     """
-    STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "muted")
+    STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "result", "muted")
     COMPONENT_CLASSES = {f"runheader--{style}" for style in STYLES}
 
     def __init__(self) -> None:
