@@ -60,6 +60,14 @@ def test_a_spike_is_told_with_its_height_and_whether_it_has_passed() -> None:
     assert only(alerts(of(train__loss=values))).severe
 
 
+def test_the_leaps_of_small_batches_near_zero_are_no_spikes() -> None:
+    rng = np.random.default_rng(0)
+    late = rng.lognormal(-6, 2, 400)  # most losses near zero, a few far above
+    early = np.linspace(2.3, 0.1, 100)
+    for end in range(150, 500, 5):
+        assert alerts(of(train__loss=np.concatenate([early, late])[:end])) == (), end
+
+
 def test_overfitting_is_told_from_the_best_validation_on() -> None:
     steps = np.arange(40, 401, 40)
     val = [0.9, 0.7, 0.5, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]

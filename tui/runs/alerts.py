@@ -87,7 +87,11 @@ def _not_finite(series: SeriesByTag) -> Iterator[Alert]:
 
 
 def _spike(series: SeriesByTag) -> Iterator[Alert]:
-    """A training loss far above those before it: over twice their median, and eight times their usual spread."""
+    """A training loss far above those before it: their median, their usual spread, and the highest of them.
+
+    Losses of small batches leap by themselves once most of them are near zero; so it must also be a tenth at least of
+    what the run began with.
+    """
     values, steps = _tail(series, LOSS)
     finite = np.isfinite(values)
     values, steps = values[finite], steps[finite]
@@ -97,13 +101,23 @@ def _spike(series: SeriesByTag) -> Iterator[Alert]:
     usual = float(np.median(values[:half]))
     spread = 1.4826 * float(np.median(np.abs(values[:half] - usual)))
     top = half + int(np.argmax(values[half:]))
-    if values[top] > max(2 * usual, usual + 8 * spread) and usual > 0:
+    high = max(2 * usual, usual + 8 * spread, 1.5 * float(values[:half].max()), 0.1 * _at_first(series))
+    if values[top] > high and usual > 0:
         now = float(np.median(values[-5:]))
         back = "it has come back" if now < 1.5 * usual else f"it is {now:.3g} now"
         yield Alert(
             "spike", now >= 2 * usual, int(steps[top]),
             f"the loss leapt to {values[top]:.3g} at step {steps[top]:,}, from about {usual:.3g}; {back}",
         )  # fmt: skip
+
+
+def _at_first(series: SeriesByTag) -> float:
+    """Return the median of the first losses; 0 where none is finite."""
+    each = series[LOSS]
+    with each.lock:
+        values = each.values[:16].astype(np.float64)
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else 0.0
 
 
 def _fit(series: SeriesByTag) -> Iterator[Alert]:
