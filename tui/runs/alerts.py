@@ -89,7 +89,7 @@ def _not_finite(series: SeriesByTag) -> Iterator[Alert]:
 def _spike(series: SeriesByTag) -> Iterator[Alert]:
     """A training loss far above those before it: their median, their usual spread, and the highest of them.
 
-    Losses of small batches leap by themselves once most of them are near zero; so it must also be a tenth at least of
+    Losses of small batches leap by themselves once most of them are near zero; so it must also be a quarter at least of
     what the run began with.
     """
     values, steps = _tail(series, LOSS)
@@ -101,7 +101,7 @@ def _spike(series: SeriesByTag) -> Iterator[Alert]:
     usual = float(np.median(values[:half]))
     spread = 1.4826 * float(np.median(np.abs(values[:half] - usual)))
     top = half + int(np.argmax(values[half:]))
-    high = max(2 * usual, usual + 8 * spread, 1.5 * float(values[:half].max()), 0.1 * _at_first(series))
+    high = max(2 * usual, usual + 8 * spread, 1.5 * float(values[:half].max()), 0.25 * _at_first(series))
     if values[top] > high and usual > 0:
         now = float(np.median(values[-5:]))
         back = "it has come back" if now < 1.5 * usual else f"it is {now:.3g} now"
