@@ -137,7 +137,7 @@ def _connector(
 
 
 def preset_entries() -> list[PresetEntry]:
-    """Return the presets there are, by name after the one to begin with; one that breaks the contract says so."""
+    """Return the presets there are, the user's first, of ours the one to begin with; a broken one says so."""
     entries: list[PresetEntry] = []
     for path in preset_files(paths.preset_folders()):
         try:
@@ -145,7 +145,8 @@ def preset_entries() -> list[PresetEntry]:
             entries.append(PresetEntry(path, info.name, info.title))
         except PresetError as error:
             entries.append(PresetEntry(path, path.stem, str(error), usable=False))
-    return sorted(entries, key=lambda entry: entry.name != FIRST_PRESET)
+    ours = paths.bundled_presets()
+    return sorted(entries, key=lambda entry: (entry.path.parent == ours) * (1 + (entry.name != FIRST_PRESET)))
 
 
 def _others(session: KernelSession | None = None) -> list[SessionInfo]:

@@ -159,6 +159,8 @@ class SessionApp(ThemedApp[int]):
     @work(exclusive=True, group="leave")
     async def action_leave(self) -> None:
         """Quit; ask first where a run is in progress or the session was there before us."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._screen_is_made(), 5.0)
         if self.session is None:
             self.exit(0)
             return
@@ -181,6 +183,11 @@ class SessionApp(ThemedApp[int]):
             self.workers.cancel_group(self, "session")
             await self.session.shutdown()
         self.exit(0)
+
+    async def _screen_is_made(self) -> None:
+        """Wait for the widgets of the screen: once the app is on its way out none is made, and a screen misses them."""
+        while self.screen.id == "_default" or not self.screen.is_mounted:  # `_default`: the first frame alone
+            await asyncio.sleep(0.01)
 
     async def _let_go(self) -> None:
         """Have every screen let go of what the kernel keeps for it."""
