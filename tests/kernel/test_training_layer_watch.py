@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from time import perf_counter
 
 import pytest
 import torch
@@ -228,23 +228,29 @@ def test_training_is_the_same_bit_for_bit() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one[1], other[1], strict=True))
 
 
-def test_a_sample_pays_for_itself_with_time_without() -> None:
+def test_a_sample_pays_for_itself_with_time_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    now_s = 0.0
+
+    def clock() -> float:  # a millisecond passes whenever somebody looks
+        nonlocal now_s
+        now_s = next(ticks) / 1000
+        return now_s
+
+    monkeypatch.setattr("tui.kernel.training.layer_watch.perf_counter", clock)
     model = nn.Sequential(*(nn.Linear(64, 64) for _ in range(20)))
     watch = LayerWatch(model, CPU)
     x = torch.randn(64, 64)
-    start_s = perf_counter()
     with watch.sampling(1):
         pass
-    without_s = perf_counter() - start_s  # no layer was run: hooks put on and taken off
-    assert watch.next_at_s - perf_counter() > max(0.05, 50 * without_s)
-    start_s = perf_counter()
+    assert watch.next_at_s - now_s > 0.001 / LayerWatch.SHARE / 2  # hooks put on and taken off
     with watch.sampling(2):
         model(x)
-    assert watch.next_at_s - perf_counter() > 50 * (perf_counter() - start_s) / 2
+    assert watch.next_at_s - now_s > 20 * 0.001 / LayerWatch.SHARE / 2  # twenty layers were looked at
     watch._began_s -= 3600
     with watch.sampling(3):
-        model(x)
-    assert watch.next_at_s - perf_counter() > 1.9
+        pass
+    assert watch.next_at_s - now_s > 1.9
     assert LayerWatch(model, CPU, enabled=False).next_at_s == float("inf")
 
 
