@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from screens.run_charts import ChartBoard
+from tui.widgets import words
 from tui.widgets.compare.panel import CompareData, ComparedRow, ComparePanel, ScatterData
 from tui.widgets.pace import terminal_is_behind
 
@@ -128,7 +129,7 @@ def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) ->
     metrics = [tag for tag in MAIN if tag in tags] + [tag for tag in tags if tag not in MAIN]
     rows = []
     for at, (label, run) in enumerate(zip(_labels(runs), runs, strict=True)):
-        knobs = tuple(_text(each.values[at]) for each in different)
+        knobs = tuple(words.knob(each.values[at]) for each in different)
         values = tuple(run.metrics[tag].best if tag in run.metrics else None for tag in metrics)
         rows.append(ComparedRow(label, knobs, values))
     numbers = [
@@ -146,9 +147,3 @@ def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) ->
         tuple(rows),
         shown,
     )
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -40,12 +40,6 @@ class BoardFrame(Vertical):
     """
 
     @dataclass
-    class Shown(Message):
-        """The charts have been drawn anew."""
-
-        pages: int
-
-    @dataclass
     class Enlarged(Message):
         """One chart has all of the room, or no longer."""
 
@@ -179,7 +173,6 @@ class BoardFrame(Vertical):
         for curves in self._curves:
             curves.keep(near, here if how.smoothing else (), unit)
         self.show_line()
-        self.post_message(self.Shown(self.pages))
 
     def _view(self) -> View:
         assert self.settings is not None

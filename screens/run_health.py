@@ -34,10 +34,15 @@ GAUGES: Final[tuple[tuple[str, str, Callable[[float], str]], ...]] = (
 )
 
 
-def health_of(reader: RunReader, book: AlertBook) -> HealthData:
-    """Return alerts, the parts of a step and the machine's figures; `book` keeps the alerts of this run."""
+def warned_of(reader: RunReader, book: AlertBook) -> tuple[Warned, ...]:
+    """Return the alerts of a run, and why it failed; `book` keeps those that are over."""
+    told = tuple(Warned(alert.text, alert.severe, holds) for alert, holds in book.note(alerts(reader.series)))
+    return (*_failure(reader), *told)
+
+
+def health_of(reader: RunReader, told: tuple[Warned, ...]) -> HealthData:
+    """Return the alerts as they are, the parts of a step and the machine's figures."""
     series = reader.series
-    told = tuple(Warned(alert.text, alert.severe, holds) for alert, holds in book.note(alerts(series)))
     phases = tuple(
         (phase, point.value)
         for phase in PHASES
@@ -48,7 +53,7 @@ def health_of(reader: RunReader, book: AlertBook) -> HealthData:
         for tag, name, text in GAUGES
         if (each := series.get(tag)) is not None and (point := each.last) is not None
     )
-    return HealthData((*_failure(reader), *told), phases, gauges, _absent(reader))
+    return HealthData(told, phases, gauges, _absent(reader))
 
 
 def _failure(reader: RunReader) -> tuple[Warned, ...]:

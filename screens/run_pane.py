@@ -98,11 +98,6 @@ class RunPane(Vertical):
         """The charts and the views beside them."""
         return self.query_one(RunViews)
 
-    @on(ChartBoard.Shown)
-    def charts_shown(self, event: ChartBoard.Shown) -> None:
-        """Tell it on."""
-        self.post_message(self.Shown())
-
     @on(ChartBoard.Enlarged)
     def chart_enlarged(self, event: ChartBoard.Enlarged) -> None:
         """Give one chart all of the room."""
@@ -156,6 +151,7 @@ class RunPane(Vertical):
         self.query_one(RunHeader).show_run(header)
         self.query_one(RunLog).show_tail(reader.log.lines)
         self.views.show(reader)
+        self.post_message(self.Shown())
 
 
 def _place(run: RunState | None) -> tuple[str, str, int, int] | None:

@@ -213,7 +213,7 @@ def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
         summary=summary,
         took=words.duration(run.duration_s) if run.duration_s is not None else "",
         best=_best(run),
-        differs=" ".join(f"{name}={_value(knobs[name])}" for name in differing if name in knobs),
+        differs=" ".join(f"{name}={words.knob(knobs[name])}" for name in differing if name in knobs),
         device=info.device if info is not None else "",
         tags=tags_text(run.labels.tags),
         marked=marked,
@@ -223,7 +223,3 @@ def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
 def _best(run: ComparedRun) -> str:
     tag = run.main_metric
     return f"{tag} {run.metrics[tag].best:.4g}" if tag else ""
-
-
-def _value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

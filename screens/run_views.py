@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.runs.alerts import AlertBook
     from tui.runs.reader import RunReader
     from tui.runs.views import ViewsReader
-    from tui.widgets.panels.health import HealthData
+    from tui.widgets.panels.health import Warned
 
 
 class RunViews(Widget):
@@ -102,13 +102,13 @@ class RunViews(Widget):
 
     def show(self, reader: RunReader) -> None:
         """Bring what is seen up to date."""
-        from screens.run_health import health_of
+        from screens.run_health import health_of, warned_of
         from tui.runs.alerts import AlertBook
 
         self._reader = reader
         self._book = self._book or AlertBook()
-        health = health_of(reader, self._book)
-        self._show_line(health)
+        told = warned_of(reader, self._book)
+        self._show_line(told)
         match self.current:
             case "charts":
                 self.board.show([(reader.record.name, reader)])
@@ -120,10 +120,10 @@ class RunViews(Widget):
                 views = self._views.views if self._views is not None else {}
                 self.query_one(EvaluationPanel).show(evaluation_of(reader, views))
             case "health":
-                self.query_one(HealthPanel).show(health)
+                self.query_one(HealthPanel).show(health_of(reader, told))
 
-    def _show_line(self, health: HealthData) -> None:
-        holding = [alert for alert in health.alerts if alert.holds]
+    def _show_line(self, told: tuple[Warned, ...]) -> None:
+        holding = [alert for alert in told if alert.holds]
         first = holding[0] if holding else None
         self.query_one(ViewLine).show(
             self.current,

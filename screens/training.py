@@ -84,7 +84,7 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         self._folder = folder
         self._first: RunSpec | None = None
         self._seen_run = ""
-        self._offered: tuple[object, ...] = ()
+        self._offered: bool | None = None  # whether the keys that steer are; None before the first picture
 
     def compose_body(self) -> ComposeResult:
         """Lay out the run and the list."""
@@ -140,7 +140,7 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
 
     def _offer_keys(self) -> None:
         """Have the footer drawn anew, which costs bytes, only where the keys that make sense are others."""
-        offered = (self.own_run is not None,)
+        offered = self.own_run is not None
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
@@ -263,10 +263,9 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
             self.start_view.focus_form()
             return
         if self._folder is not None:
-            self.show_part("run")
-            self.pane.views.go_to(
+            self.action_view(
                 self.pane.views.current
-            )  # or the list, unseen, keeps the focus and its keys
+            )  # with the focus: else the list, unseen, keeps it and its keys
             self.pane.show_run()
 
     def action_toggle_log(self) -> None:

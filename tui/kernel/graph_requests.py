@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tui.kernel.computations import Computations
 from tui.kernel.refused import Refused
 from tui.protocol.autograd import (
     CancelGraphWork,
@@ -50,7 +50,7 @@ class GraphRequests:
         self._need_torch = need_torch
         self._cell_running = cell_running
         self._cell_of = cell_of
-        self._computing: set[threading.Event] = set()
+        self._computations = Computations()
         """One for each backward or check in progress, of every client, to end it."""
         self._made: Graphs | None = None
         self._open: deque[int] = deque()
@@ -71,21 +71,8 @@ class GraphRequests:
             answers[kind] = self._answer_with(name)
         return answers
 
-    @contextmanager
-    def _in_progress(self) -> Iterator[threading.Event]:
-        """Return an event that is set when the user ends what is done inside."""
-        cancel = threading.Event()
-        self._computing.add(cancel)
-        try:
-            yield cancel
-        finally:
-            self._computing.discard(cancel)
-
     def _cancel(self, request: CancelGraphWork) -> Cancelled:
-        computing = list(self._computing)
-        for cancel in computing:
-            cancel.set()
-        return Cancelled(was_running=bool(computing))
+        return self._computations.cancel()
 
     def begin_cell(self) -> None:
         """Let what the Autograd screen changes be over, then record the cell where that is switched on."""
@@ -116,7 +103,7 @@ class GraphRequests:
 
         with self._lock:
             if self._made is None:
-                made = Graphs(self._namespace_of, self._cell_running, self._in_progress)
+                made = Graphs(self._namespace_of, self._cell_running, self._computations.in_progress)
                 made.recorder.cell_of = self._cell_of
                 self._made = made
         return self._made

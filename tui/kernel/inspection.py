@@ -6,10 +6,10 @@ What needs torch is imported when it is first asked for: torch itself takes seco
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tui.kernel.computations import Computations
 from tui.kernel.refused import Refused
 from tui.protocol.children import ChildTable, ListChildren
 from tui.protocol.completing import CompletionList, ListCompletions, ReadSignature, SignatureTip
@@ -59,7 +59,9 @@ class Inspection:
         self._before: Any = None
         self._table_at = -1
         self._lock = threading.Lock()  # of the marks in the table of variables
-        self._computing: set[threading.Event] = set()
+        self._computations = Computations()
+        self.computing = self._computations.in_progress
+        """A context whose event is set when the user cancels what is computed inside."""
         """One for each computation in progress, of every client, to cancel it."""
 
     def handlers(self) -> dict[type[Request[Any]], Handler]:
@@ -182,18 +184,5 @@ class Inspection:
             except viewing.ViewError as error:
                 raise Refused(error.kind, str(error)) from None
 
-    @contextmanager
-    def computing(self) -> Iterator[threading.Event]:
-        """Return an event that is set when the user cancels what is computed inside."""
-        cancel = threading.Event()
-        self._computing.add(cancel)
-        try:
-            yield cancel
-        finally:
-            self._computing.discard(cancel)
-
     def _cancel(self, request: CancelCompute) -> Cancelled:
-        computing = list(self._computing)
-        for cancel in computing:
-            cancel.set()
-        return Cancelled(was_running=bool(computing))
+        return self._computations.cancel()

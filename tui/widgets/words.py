@@ -47,3 +47,10 @@ def shape(dimensions: tuple[int, ...] | None) -> str:
         + ("," if len(dimensions) == 1 else "")
         + ")"
     )
+
+
+def knob(value: object) -> str:
+    """Return a knob's value: floats with four digits, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -57,6 +57,7 @@ class Panel(LiveLines, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._styles = _Styles(self)
+        self._drawn: DrawnStyles | None = None  # None: the theme is another
         self._top = 0
 
     def page(self, width: int) -> tuple[Sequence[PanelLine], Sequence[PanelLine]]:
@@ -91,6 +92,11 @@ class Panel(LiveLines, can_focus=True):
         event.stop()
         self.action_scroll_lines(-3)
 
+    def notify_style_update(self) -> None:
+        """Take the new colours when the theme changes."""
+        super().notify_style_update()
+        self._drawn = None
+
     def style_of(self, name: str) -> Style:
         """Return the style of a name; an unknown one is the panel's own."""
         base = self.rich_style
@@ -102,5 +108,7 @@ class Panel(LiveLines, can_focus=True):
             return Style(color=Color.parse(f"#{above}"), bgcolor=ground)
         if f"panel--{name}" in self.COMPONENT_CLASSES:
             return self.get_component_rich_style(f"panel--{name}")
-        drawn = DrawnStyles(self.app.theme_variables).style(name)
+        if self._drawn is None:
+            self._drawn = DrawnStyles(self.app.theme_variables)
+        drawn = self._drawn.style(name)
         return base if drawn is None else base + drawn
