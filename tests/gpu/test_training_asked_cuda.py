@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tui.kernel.training.dry_run import dry_run
+from tui.kernel.training.dry.run import dry_run
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import DryReport
 

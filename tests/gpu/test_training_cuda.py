@@ -12,8 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.events import EventFile
-from tui.kernel.training.recorder import Recorder
+from tui.kernel.training.log.events import EventFile
+from tui.kernel.training.log.recorder import Recorder
 from tui.protocol.run import RunSpec
 
 pytestmark = [

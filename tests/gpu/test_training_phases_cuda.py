@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.phases import DATA, OPTIMIZER, phase_clock
+from tui.kernel.training.log.phases import DATA, OPTIMIZER, phase_clock
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.run import RunSpec
 

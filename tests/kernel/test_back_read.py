@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tests.kernel.back_models import Classifier, Failing, Fallback, Habits, Twice
 from tui.kernel.building.back_read import read_model
 from tui.kernel.building.errors import BuildingError
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.protocol.building import ModelRead, ModelRow, ReadModel
 
 

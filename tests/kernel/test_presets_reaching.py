@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from tui.kernel.training.evaluation import evaluate, preview
-from tui.kernel.training.experiment import Experiment, build_experiment
-from tui.kernel.training.preset_module import ExperimentModule, read_source
+from tui.kernel.training.parts.experiment import Experiment, build_experiment
+from tui.kernel.training.parts.preset_module import ExperimentModule, read_source
 
 FOLDER = Path(__file__).parents[2] / "presets"
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.batch_look import BatchLooks
+from tui.kernel.training.waiting.batch_look import BatchLooks
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.run import RunSpec
 from tui.protocol.training import BatchLook

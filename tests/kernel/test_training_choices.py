@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from tui.kernel.training.choices import list_choices
+from tui.kernel.training.parts.choices import list_choices
 from tui.protocol.codec import decode, encode
 from tui.protocol.training import Choice, Choices
 

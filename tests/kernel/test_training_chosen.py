@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from tui.kernel.training.chosen import (
+from tui.kernel.training.parts.chosen import (
     ChoiceError,
     chosen_loss,
     chosen_model,
@@ -19,7 +19,7 @@ from tui.kernel.training.chosen import (
     chosen_scheduler,
     read_literal,
 )
-from tui.kernel.training.offered import Kind, offered
+from tui.kernel.training.parts.offered import Kind, offered
 
 
 def parameters() -> list[nn.Parameter]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tui.kernel.training.phases import BACKWARD, DATA, FORWARD, OPTIMIZER, CudaPhaseClock
+from tui.kernel.training.log.phases import BACKWARD, DATA, FORWARD, OPTIMIZER, CudaPhaseClock
 
 
 class Event:

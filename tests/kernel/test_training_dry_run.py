@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.dry_memory import Activations
-from tui.kernel.training.dry_run import DryCancelled, dry_run
+from tui.kernel.training.dry.memory import Activations
+from tui.kernel.training.dry.run import DryCancelled, dry_run
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import DryReport
 

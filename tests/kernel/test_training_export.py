@@ -15,7 +15,7 @@ from torch import nn
 from tests.kernel.test_training_steering import PLAIN, Paused, finished, state_of
 from tui.kernel.training import Trainer
 from tui.kernel.training.copying import copy_of_model
-from tui.kernel.training.export import ExportError, export_folder, export_run
+from tui.kernel.training.keep.export import ExportError, export_folder, export_run
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import Exported, ExportModel
 

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.experiment import Experiment
-from tui.kernel.training.first_nan import Failure, bad_loss_words, bad_update_words
+from tui.kernel.training.parts.experiment import Experiment
+from tui.kernel.training.trouble.first_nan import Failure, bad_loss_words, bad_update_words
 from tui.protocol.run import RunSpec
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tui.kernel.training.layer_watch import LayerWatch, layers_of
+from tui.kernel.training.log.layer_watch import LayerWatch, layers_of
 
 CPU = torch.device("cpu")
 
@@ -237,7 +237,7 @@ def test_a_sample_pays_for_itself_with_time_without(monkeypatch: pytest.MonkeyPa
         now_s = next(ticks) / 1000
         return now_s
 
-    monkeypatch.setattr("tui.kernel.training.layer_watch.perf_counter", clock)
+    monkeypatch.setattr("tui.kernel.training.log.layer_watch.perf_counter", clock)
     model = nn.Sequential(*(nn.Linear(64, 64) for _ in range(20)))
     watch = LayerWatch(model, CPU)
     x = torch.randn(64, 64)

@@ -12,8 +12,8 @@ import psutil
 import pytest
 import torch
 
-from tui.kernel.training import machine
-from tui.kernel.training.machine import Gpu, MachineWatch
+from tui.kernel.training.log import machine
+from tui.kernel.training.log.machine import Gpu, MachineWatch
 
 CPU = torch.device("cpu")
 

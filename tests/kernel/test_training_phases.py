@@ -17,9 +17,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from tui.kernel.training import RunRefused, Trainer, phases
-from tui.kernel.training.by_hand import ADDED, SPENT, SPENT_EMPTY
-from tui.kernel.training.control import Control, Stopped
+from tui.kernel.training import RunRefused, Trainer
+from tui.kernel.training.log import phases
+from tui.kernel.training.steer.control import Control, Stopped
+from tui.kernel.training.waiting.by_hand import ADDED, SPENT, SPENT_EMPTY
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.run import RunSpec
 

@@ -20,14 +20,15 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from tui.kernel.training import RunRefused, Trainer, checkpoints
-from tui.kernel.training.checkpoint import CheckpointError, _plain, load_checkpoint
-from tui.kernel.training.checkpoints import Checkpoints
-from tui.kernel.training.events import EventFile, LogWriteError
-from tui.kernel.training.experiment import read_source
-from tui.kernel.training.gradients import GradientSampler
-from tui.kernel.training.handover import Handover
+from tui.kernel.training import RunRefused, Trainer
+from tui.kernel.training.keep import checkpoints
+from tui.kernel.training.keep.checkpoint import CheckpointError, _plain, load_checkpoint
+from tui.kernel.training.keep.checkpoints import Checkpoints
+from tui.kernel.training.log.events import EventFile, LogWriteError
+from tui.kernel.training.log.gradients import GradientSampler
 from tui.kernel.training.loop import Loop
+from tui.kernel.training.parts.experiment import read_source
+from tui.kernel.training.waiting.handover import Handover
 from tui.protocol.messages import RunState
 from tui.protocol.preset import PresetError
 from tui.protocol.run import LOSS, RunSpec, phase_tag
@@ -267,7 +268,7 @@ def test_a_run_that_cannot_begin_does_not_stay_running(
     def fail(**_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tui.kernel.training.preset_module.tempfile", SimpleNamespace(mkdtemp=fail))
+    monkeypatch.setattr("tui.kernel.training.parts.preset_module.tempfile", SimpleNamespace(mkdtemp=fail))
     with pytest.raises(RunRefused, match="No space left"):
         trainer.start(
             RunSpec(preset=write_preset(), runs_dir=str(tmp_path / "runs")),

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.kernel.test_training_steering import finished
 from tui.kernel.training import Trainer
-from tui.kernel.training.schedule_plan import MOST_EPOCHS, plan_schedule
+from tui.kernel.training.parts.schedule_plan import MOST_EPOCHS, plan_schedule
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import SchedulePlan
 

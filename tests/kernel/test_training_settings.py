@@ -25,9 +25,9 @@ from tests.kernel.training_oracle import (
     wait_for,
 )
 from tui.kernel.training import RunRefused, Trainer
-from tui.kernel.training.best import criterion
-from tui.kernel.training.loaders import with_workers
-from tui.kernel.training.refusals import SettingsError
+from tui.kernel.training.keep.best import criterion
+from tui.kernel.training.parts.loaders import with_workers
+from tui.kernel.training.trouble.refusals import SettingsError
 from tui.protocol.messages import RunState
 from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import RunSettings, RunSpec

@@ -16,13 +16,13 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from tui.kernel.training import Trainer
-from tui.kernel.training.control import Control
-from tui.kernel.training.freezing import layers_of, set_frozen
-from tui.kernel.training.live import LiveRun
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.schedule_shift import set_learning_rate
-from tui.kernel.training.steering import Asked, Steering
-from tui.kernel.training.tunable import TuneError, checked, checked_clip, fields_of
+from tui.kernel.training.steer.control import Control
+from tui.kernel.training.steer.freezing import layers_of, set_frozen
+from tui.kernel.training.steer.live import LiveRun
+from tui.kernel.training.steer.schedule_shift import set_learning_rate
+from tui.kernel.training.steer.steering import Asked, Steering
+from tui.kernel.training.steer.tunable import TuneError, checked, checked_clip, fields_of
 from tui.protocol.run import RunSpec
 from tui.protocol.training import Freeze, Tune, TuneTable
 

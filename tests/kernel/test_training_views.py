@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
 
 from tui.kernel.training import Trainer
 from tui.kernel.training.evaluation import leaving_no_trace
-from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.untouched import restored_buffers
 from tui.kernel.training.views.board import Views
 from tui.kernel.training.views.boundary import COLUMNS, ROWS, Plane
@@ -515,8 +515,8 @@ def test_watching_changes_nothing(
 
     monkeypatch.setattr("tui.kernel.training.views.board.LIVE_INTERVAL_S", 0.0)
     monkeypatch.setattr("tui.kernel.training.loop.Loop.LOOK_INTERVAL_S", 0.0)
-    monkeypatch.setattr("tui.kernel.training.sampling.Allowance.spent", lambda self, start_s, end_s: None)
-    monkeypatch.setattr("tui.kernel.training.layer_watch.LayerWatch.INTERVALS_S", (0.0, 0.0))
+    monkeypatch.setattr("tui.kernel.training.log.sampling.Allowance.spent", lambda self, start_s, end_s: None)
+    monkeypatch.setattr("tui.kernel.training.log.layer_watch.LayerWatch.INTERVALS_S", (0.0, 0.0))
     watched = weights()  # at every step
     monkeypatch.setattr("tui.kernel.training.worker.Views", lambda *_: None)
     alone = weights(watch_layers=False)

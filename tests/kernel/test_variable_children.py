@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.kernel.variable_children import ChildMemory, list_children
 from tui.kernel.variable_paths import GoneError, resolve
 from tui.kernel.variables import list_variables

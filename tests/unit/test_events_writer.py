@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
-from tui.kernel.training.events import EventFile, LogWriteError, crc32c_python, valid_tag
+from tui.kernel.training.log.events import EventFile, LogWriteError, crc32c_python, valid_tag
 
 
 def test_crc32c_of_the_standards_check_value() -> None:
@@ -92,7 +92,7 @@ def test_nothing_half_is_left_when_the_disk_is_full(tmp_path: Path, monkeypatch:
         left[0] -= written
         return written
 
-    monkeypatch.setattr("tui.kernel.training.events.os.write", full)
+    monkeypatch.setattr("tui.kernel.training.log.events.os.write", full)
     file.scalar("x", 2, 2.0, 2.0)
     with pytest.raises(LogWriteError, match="No space left on device") as caught:
         file.flush()

@@ -30,8 +30,8 @@ from tui.protocol.training import (
 
 if TYPE_CHECKING:
     from tui.kernel.training import Trainer
-    from tui.kernel.training.live import LiveRun
-    from tui.kernel.training.steering import Steering
+    from tui.kernel.training.steer.live import LiveRun
+    from tui.kernel.training.steer.steering import Steering
 
 SHORT_S: Final = 2.0
 """How long a run waits to begin for what else uses the random streams."""
@@ -101,13 +101,13 @@ class TrainingRequests:
 
     def _choices(self, request: ListChoices) -> Choices:
         self._need_torch()
-        from tui.kernel.training.choices import list_choices
+        from tui.kernel.training.parts.choices import list_choices
 
         return list_choices(self._namespace_of())
 
     def _dry_run(self, request: DryRun) -> DryReport:
         self._need_torch()
-        from tui.kernel.training.dry_run import DryCancelled, dry_run
+        from tui.kernel.training.dry.run import DryCancelled, dry_run
 
         with self._computing() as cancel, self.apart_from_dry_run():
             self._refuse_beside_a_run("A dry run tries what a run would use")
@@ -118,7 +118,7 @@ class TrainingRequests:
 
     def _plan_schedule(self, request: PlanSchedule) -> SchedulePlan:
         self._need_torch()
-        from tui.kernel.training.schedule_plan import plan_schedule
+        from tui.kernel.training.parts.schedule_plan import plan_schedule
 
         alone = self._busy.acquire(blocking=False)  # else a dry run is under way, and it is as beside a run
         try:
@@ -147,7 +147,7 @@ class TrainingRequests:
 
     def _steer(self, change: Callable[[Steering], TuneTable]) -> TuneTable:
         steering = self._steering()
-        from tui.kernel.training.tunable import TuneError
+        from tui.kernel.training.steer.tunable import TuneError
 
         try:
             return change(steering)
@@ -158,7 +158,7 @@ class TrainingRequests:
         live = self._live()
         if live is None:
             raise Refused("no run", "there is no run in progress whose settings could be changed")
-        from tui.kernel.training.steering import Asked, Steering
+        from tui.kernel.training.steer.steering import Asked, Steering
 
         with self._lock:
             asked = self._asked.setdefault(live.control, Asked())
@@ -168,7 +168,7 @@ class TrainingRequests:
 
     def _export(self, request: ExportModel) -> Exported:
         self._need_torch()
-        from tui.kernel.training.export import ExportError, export_folder, export_run
+        from tui.kernel.training.keep.export import ExportError, export_folder, export_run
 
         try:
             live = self._live()

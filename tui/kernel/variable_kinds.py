@@ -28,7 +28,7 @@ from tui.kernel.safe_objects import (
 )
 from tui.kernel.summary import number, statistics_text
 from tui.kernel.tensor_stats import TensorStats, tensor_stats
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.protocol.messages import Variable
 
 if TYPE_CHECKING:

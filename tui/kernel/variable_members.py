@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from tui.kernel import torch_private
 from tui.kernel.module_walk import buffers_of, children_of, member_path, parameters_of
 from tui.kernel.safe_objects import instance_attributes, is_a
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 
 T = TypeVar("T")
 

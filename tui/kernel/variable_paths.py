@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from tui.kernel.module_walk import buffers_of, children_of, parameters_of
 from tui.kernel.safe_objects import instance_attributes, is_a
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.kernel.variable_members import (
     RUN_PARTS,
     can_be_typed,

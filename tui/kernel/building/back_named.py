@@ -11,7 +11,7 @@ from torch import nn
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.module_walk import distinct_modules, parameters_of
 from tui.kernel.safe_objects import class_name, copy_of, cut, is_a, name_of
-from tui.kernel.training.handover import RunHandle
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.kernel.viewing.errors import ViewError
 from tui.kernel.viewing.evaluator import Evaluator
 

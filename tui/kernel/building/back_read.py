@@ -23,7 +23,7 @@ from tui.kernel.explain import explain
 from tui.kernel.module_walk import Visit, buffers_of, distinct_modules, parameters_of, walk
 from tui.kernel.modules import list_modules
 from tui.kernel.safe_objects import copy_of, instance_attributes
-from tui.kernel.training.randomness import preserved_randomness
+from tui.kernel.training.keep.randomness import preserved_randomness
 from tui.protocol.building import ModelRead, ModelRow, ReadModel
 from tui.protocol.messages import ModuleRow
 

@@ -1,28 +1,29 @@
 """Training an experiment in a worker thread of the kernel, and recording it in a run directory.
 
-Owns the loop, its control, its checkpoints and its log. `recorder` stands apart from `loop`, so that it can
+Owns the loop, its control, its checkpoints and its log. `log.recorder` stands apart from `loop`, so that it can
 observe a loop that is not ours. Imports the standard library, torch and `tui.protocol`, nothing else; numpy's
 random stream is looked after only where the user's own code has loaded numpy.
 
     trainer         one run at a time: start, control, state      (the kernel's door)
-    settings        checked before a run begins, taken on by one that is resumed
+    sweep           one run after the other
     worker          the thread: prepares, trains, ends, in any way
-    standing, telling, keeping, giving, report    its status; what the loop tells; what is kept; what the REPL sees
+    standing, telling, report    its status; what the loop tells; the lines of its log
     loop            epochs, steps, limits
     forward         from a batch to its loss: precision, compiler, phases
     groups          steps of several batches, and of optimizers that search
     update          from gradients to changed parameters: scaler, clipping
-    pauses          where the loop waits; control is what it is asked
     between_batches evaluation, preview, schedule, the start of an epoch
     courses         one batch learnt by heart, a range of learning rates
-    live            what of a run in progress may be changed from outside; steering changes it
-    preset_module, experiment    the preset's file as a module; what its functions return, or the settings instead
-    recorder        what goes to the event log, and when; losses, phases, layers and gradients feed it
-    events          TensorBoard's file format
-    rundir          the folder, run.json and git
-    checkpoint      last.pt and best.pt; best is what the latter goes by
-    randomness      random states: kept, put back
-    handover        the names given to the REPL
+
+    parts/          what a run is made of: settings checked before it begins, the preset's module, what its
+                    functions return, or what was chosen instead
+    steer/          what it is asked (control) and what of it may be changed while it goes on
+    waiting/        where it pauses, what it shows there, the names given to the REPL
+    log/            the event log and what measures for it: losses, phases, layers, gradients, machine
+    keep/           run.json, last.pt and best.pt, random states, export
+    views/          the model at work: confusion, worst samples, boundary, preview
+    dry/            one batch through all of it, before the run
+    trouble/        failures, in words for the user
 """
 
 from __future__ import annotations

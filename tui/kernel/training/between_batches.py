@@ -7,18 +7,18 @@ from typing import Any
 
 import torch
 
-from tui.kernel.training.control import Stopped
 from tui.kernel.training.evaluation import evaluate, preview
-from tui.kernel.training.events import LogWriteError
-from tui.kernel.training.experiment import Experiment
 from tui.kernel.training.forward import Forward
+from tui.kernel.training.keep.randomness import random_state, restore_random_state
+from tui.kernel.training.log.events import LogWriteError
+from tui.kernel.training.log.recorder import Recorder
 from tui.kernel.training.loop_events import LoopEvents
-from tui.kernel.training.pauses import Pauses
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.randomness import random_state, restore_random_state
-from tui.kernel.training.recorder import Recorder
+from tui.kernel.training.steer.control import Stopped
 from tui.kernel.training.views.board import Views
 from tui.kernel.training.views.previews import preview_text
+from tui.kernel.training.waiting.pauses import Pauses
 
 
 class Evaluations:

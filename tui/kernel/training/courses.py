@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import torch
 
-from tui.kernel.training.experiment import Experiment, batches_in
-from tui.kernel.training.loaders import LEAST_STEPS
+from tui.kernel.training.parts.experiment import Experiment, batches_in
+from tui.kernel.training.parts.loaders import LEAST_STEPS
 from tui.protocol.run import RunSettings
 
 LEAST_LR: Final = 1e-7

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from tui.kernel.training.batches import batch_size, is_pair, mover
-from tui.kernel.training.experiment import Experiment, Loader
-from tui.kernel.training.randomness import generators_of, preserved_randomness
+from tui.kernel.training.keep.randomness import generators_of, preserved_randomness
+from tui.kernel.training.parts.experiment import Experiment, Loader
 
 
 class Means:

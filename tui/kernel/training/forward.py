@@ -10,17 +10,17 @@ import torch
 
 from tui.kernel.torch_private import FREEING_GRADIENTS
 from tui.kernel.training.batches import is_pair
-from tui.kernel.training.compiled import why_not_compiled
-from tui.kernel.training.control import Control, Stopped
-from tui.kernel.training.experiment import Experiment
-from tui.kernel.training.layer_watch import LayerWatch
+from tui.kernel.training.keep.randomness import RandomState, random_state, restore_random_state
+from tui.kernel.training.log.layer_watch import LayerWatch
+from tui.kernel.training.log.phases import FORWARD
 from tui.kernel.training.loop_events import LoopEvents
-from tui.kernel.training.pauses import Pauses
-from tui.kernel.training.phases import FORWARD
+from tui.kernel.training.parts.compiled import why_not_compiled
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.randomness import RandomState, random_state, restore_random_state
-from tui.kernel.training.refusals import check_loss, no_pair
+from tui.kernel.training.steer.control import Control, Stopped
+from tui.kernel.training.trouble.refusals import check_loss, no_pair
 from tui.kernel.training.update import Update
+from tui.kernel.training.waiting.pauses import Pauses
 
 
 class Forward:

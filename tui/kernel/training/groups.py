@@ -9,13 +9,13 @@ import torch
 
 from tui.kernel.torch_private import FREEING_GRADIENTS
 from tui.kernel.training.batches import batch_size
-from tui.kernel.training.control import Control, StoppedNow
 from tui.kernel.training.forward import Forward
-from tui.kernel.training.pauses import Pauses
-from tui.kernel.training.phases import BACKWARD, DATA, FORWARD, PhaseClock
+from tui.kernel.training.log.phases import BACKWARD, DATA, FORWARD, PhaseClock
+from tui.kernel.training.log.recorder import Recorder
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.recorder import Recorder
+from tui.kernel.training.steer.control import Control, StoppedNow
 from tui.kernel.training.update import Update
+from tui.kernel.training.waiting.pauses import Pauses
 
 
 class Group:

@@ -11,22 +11,22 @@ import torch
 from tui.kernel.torch_private import FREEING_GRADIENTS
 from tui.kernel.training.batches import batch_size, mover
 from tui.kernel.training.between_batches import Evaluations, start_epoch, step_scheduler
-from tui.kernel.training.control import Control, Stopped, StoppedNow
 from tui.kernel.training.courses import Course, course_of
-from tui.kernel.training.experiment import Experiment, batches_in
 from tui.kernel.training.forward import Forward
 from tui.kernel.training.groups import Group, closure_step
+from tui.kernel.training.keep.randomness import generators_of
 from tui.kernel.training.limits import Limits
+from tui.kernel.training.log.phases import BACKWARD, DATA, FORWARD, OPTIMIZER
+from tui.kernel.training.log.recorder import Recorder
+from tui.kernel.training.log.trainmetrics import TrainMetrics
 from tui.kernel.training.loop_events import LoopEvents
-from tui.kernel.training.pauses import Pauses
-from tui.kernel.training.phases import BACKWARD, DATA, FORWARD, OPTIMIZER
+from tui.kernel.training.parts.experiment import Experiment, batches_in
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.randomness import generators_of
-from tui.kernel.training.recorder import Recorder
-from tui.kernel.training.refusals import LoopError, NotFiniteLoss, no_batches
-from tui.kernel.training.trainmetrics import TrainMetrics
+from tui.kernel.training.steer.control import Control, Stopped, StoppedNow
+from tui.kernel.training.trouble.refusals import LoopError, NotFiniteLoss, no_batches
 from tui.kernel.training.update import Update
 from tui.kernel.training.views.board import Views
+from tui.kernel.training.waiting.pauses import Pauses
 from tui.protocol.run import RunSettings
 from tui.protocol.training import BatchLook
 

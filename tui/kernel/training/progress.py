@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.kernel.training.randomness import RandomState
+from tui.kernel.training.keep.randomness import RandomState
 
 
 @dataclass

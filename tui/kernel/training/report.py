@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tui.kernel.output import RunLog
+from tui.kernel.training.keep.rundir import RunDirError, RunRecord, utc_now
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.rundir import RunDirError, RunRecord, utc_now
 from tui.protocol.run import RunChange
 
 MOST_CHANGES = 1000

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from tui.kernel.training.checkpoint import Content
-from tui.kernel.training.experiment import Source
-from tui.kernel.training.rundir import RunRecord
+from tui.kernel.training.keep.checkpoint import Content
+from tui.kernel.training.keep.rundir import RunRecord
+from tui.kernel.training.parts.experiment import Source
 from tui.protocol.run import KnobValue, RunSettings
 
 

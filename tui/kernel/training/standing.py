@@ -6,11 +6,11 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
-from tui.kernel.training.giving import Giving
+from tui.kernel.training.keep.rundir import utc_now
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.report import Report
 from tui.kernel.training.run_plan import RunPlan
-from tui.kernel.training.rundir import utc_now
+from tui.kernel.training.waiting.giving import Giving
 from tui.protocol.messages import RunPhase, RunState
 from tui.protocol.run import RunError, RunStatus
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Final
 
-from tui.kernel.training.checkpoints import Checkpoints, NoCheckpoints
-from tui.kernel.training.diagnosis import broadcast_warning
-from tui.kernel.training.events import LogWriteError
-from tui.kernel.training.experiment import Experiment
-from tui.kernel.training.giving import Giving
-from tui.kernel.training.keeping import Keeping
+from tui.kernel.training.keep.checkpoints import Checkpoints, NoCheckpoints
+from tui.kernel.training.keep.keeping import Keeping
+from tui.kernel.training.log.events import LogWriteError
 from tui.kernel.training.loop import Loop, NotFiniteLoss
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.report import Report, epoch_line, evaluation_line
 from tui.kernel.training.run_plan import RunPlan
 from tui.kernel.training.standing import INSIDE, Standing
+from tui.kernel.training.trouble.diagnosis import broadcast_warning
+from tui.kernel.training.waiting.giving import Giving
 from tui.protocol.messages import RunPhase
 
 SKIPS_TO_WARN_OF: Final = 20

@@ -14,15 +14,8 @@ from pathlib import Path
 import torch
 
 from tui.kernel.devices import DeviceError, resolve_device
-from tui.kernel.training.checkpoint import CheckpointError, Content, load_checkpoint
-from tui.kernel.training.chosen import ChoiceError, chosen_model
-from tui.kernel.training.experiment import ExperimentModule, Source, read_source
-from tui.kernel.training.handover import Handover
-from tui.kernel.training.live import LiveRun
-from tui.kernel.training.refusals import SettingsError
-from tui.kernel.training.report import MOST_CHANGES
-from tui.kernel.training.run_plan import RunPlan
-from tui.kernel.training.rundir import (
+from tui.kernel.training.keep.checkpoint import CheckpointError, Content, load_checkpoint
+from tui.kernel.training.keep.rundir import (
     RunDirError,
     RunRecord,
     create_run_folder,
@@ -33,7 +26,14 @@ from tui.kernel.training.rundir import (
     replace_file,
     utc_now,
 )
-from tui.kernel.training.settings import check_settings, differences, taken_on
+from tui.kernel.training.parts.chosen import ChoiceError, chosen_model
+from tui.kernel.training.parts.experiment import ExperimentModule, Source, read_source
+from tui.kernel.training.parts.settings import check_settings, differences, taken_on
+from tui.kernel.training.report import MOST_CHANGES
+from tui.kernel.training.run_plan import RunPlan
+from tui.kernel.training.steer.live import LiveRun
+from tui.kernel.training.trouble.refusals import SettingsError
+from tui.kernel.training.waiting.handover import Handover
 from tui.kernel.training.worker import Worker
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.preset import PresetError

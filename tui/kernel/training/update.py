@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.parts.experiment import Experiment
 
 
 class Update:

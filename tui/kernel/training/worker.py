@@ -12,33 +12,33 @@ import torch
 
 from tui.kernel.devices import device_name
 from tui.kernel.output import RunLog, output_to
-from tui.kernel.training.checkpoint import (
+from tui.kernel.training.keep.checkpoint import (
     CheckpointError,
     restore_progress,
 )
-from tui.kernel.training.control import Control, Stopped
-from tui.kernel.training.events import EventFile, LogWriteError
-from tui.kernel.training.experiment import (
+from tui.kernel.training.keep.keeping import Keeping
+from tui.kernel.training.keep.randomness import seed_everything
+from tui.kernel.training.keep.rundir import git_state
+from tui.kernel.training.log.events import EventFile, LogWriteError
+from tui.kernel.training.log.layer_watch import LayerWatch
+from tui.kernel.training.log.recorder import Recorder
+from tui.kernel.training.loop import Loop, NotFiniteLoss
+from tui.kernel.training.parts.experiment import (
     ExperimentModule,
     batches_in,
     build_experiment,
 )
-from tui.kernel.training.failure import as_run_error
-from tui.kernel.training.giving import Giving
-from tui.kernel.training.handover import Handover
-from tui.kernel.training.keeping import Keeping
-from tui.kernel.training.layer_watch import LayerWatch
-from tui.kernel.training.live import LiveRun
-from tui.kernel.training.loop import Loop, NotFiniteLoss
 from tui.kernel.training.progress import Progress
-from tui.kernel.training.randomness import seed_everything
-from tui.kernel.training.recorder import Recorder
 from tui.kernel.training.report import Report
 from tui.kernel.training.run_plan import RunPlan
-from tui.kernel.training.rundir import git_state
 from tui.kernel.training.standing import Standing
+from tui.kernel.training.steer.control import Control, Stopped
+from tui.kernel.training.steer.live import LiveRun
 from tui.kernel.training.telling import Telling
+from tui.kernel.training.trouble.failure import as_run_error
 from tui.kernel.training.views.board import Views
+from tui.kernel.training.waiting.giving import Giving
+from tui.kernel.training.waiting.handover import Handover
 from tui.protocol.messages import RunAction, RunState
 from tui.protocol.run import RunStatus
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import torch
 
-from tui.kernel.training.experiment import Experiment
-from tui.kernel.training.sampling import Allowance
+from tui.kernel.training.log.sampling import Allowance
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.views.boundary import Plane
 from tui.kernel.training.views.confusion import MAX_COUNTED
 from tui.kernel.training.views.filters import filters_view

@@ -10,7 +10,7 @@ from torch.utils.data import Subset, TensorDataset, default_collate
 from tui.kernel.torch_private import as_written
 from tui.kernel.training.batches import is_pair
 from tui.kernel.training.evaluation import leaving_no_trace
-from tui.kernel.training.experiment import Experiment, Loader
+from tui.kernel.training.parts.experiment import Experiment, Loader
 from tui.kernel.training.untouched import restored_buffers
 from tui.kernel.training.views.images import rounded
 from tui.kernel.training.views.tasks import Task, are_scores, class_probabilities, outside_unit, task_of

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tui.kernel.training.batches import batch_size, is_pair
-from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.views.confusion import MAX_COUNTED, ClassCounts, YesCounts
 from tui.kernel.training.views.tasks import Task, class_names, losses_each, task_of
 from tui.kernel.training.views.worst import WorstKeeper

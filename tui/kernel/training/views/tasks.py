@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tui.kernel.training.experiment import Experiment
+from tui.kernel.training.parts.experiment import Experiment
 
 Task = Literal["classes", "binary", "values", ""]
 """One score for each class · one score, for yes · one number for each number of the target · none of these."""

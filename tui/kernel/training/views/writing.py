@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from tui.kernel.training.rundir import replace_file
+from tui.kernel.training.keep.rundir import replace_file
 from tui.protocol.codec import encode
 from tui.protocol.run import VIEWS
 from tui.protocol.views import SUFFIX, Boundary, Confusion, Filters, Preview, WorstSamples

@@ -1,0 +1,1 @@
+"""One batch through everything that a run would use, before the run."""

@@ -1,0 +1,1 @@
+"""What is asked of a run in progress, and what of it may be changed."""

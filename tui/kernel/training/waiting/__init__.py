@@ -1,0 +1,1 @@
+"""Where a run waits, what it shows there, and what the REPL is given."""
