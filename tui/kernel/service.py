@@ -17,7 +17,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.kernel import interrupts
@@ -27,8 +26,8 @@ from tui.kernel.graph_requests import GraphRequests
 from tui.kernel.inspection import Inspection
 from tui.kernel.output import ThreadOutput
 from tui.kernel.refused import Refused
+from tui.kernel.run_requests import RunRequests
 from tui.kernel.status import TorchImport, cuda_memory, rss_bytes
-from tui.kernel.sweep_requests import SweepRequests
 from tui.kernel.training_requests import TrainingRequests
 from tui.protocol.codec import DecodeError, decode, encode
 from tui.protocol.messages import (
@@ -36,21 +35,17 @@ from tui.protocol.messages import (
     REPLY,
     REQUEST,
     VERSION,
-    ControlRun,
     Event,
     GetStatus,
     KernelStatus,
     Refusal,
     Request,
-    RunState,
     Shutdown,
-    StartRun,
     request_types,
 )
-from tui.protocol.run import RunSpec
 
 if TYPE_CHECKING:
-    from tui.kernel.training import Trainer
+    pass
 
 TERMINATE_S = 20.0
 """How long SIGTERM waits for a run to end its step and keep its state."""
@@ -80,14 +75,11 @@ class Service:
     def __init__(self, kernel: Kernel, *, session: str = "", idle_s: float = float("inf")) -> None:
         """`idle_s`: end the kernel after so many seconds with no request and no run; default: never."""
         self.kernel = kernel
-        self.session = session
         self.idle_s = idle_s
         self.torch = TorchImport(on_end=self._torch_ended)
         self._cell_running = False
         self._wakes = False  # whether a signal wakes the event loop
         self._heard_at = time.monotonic()
-        self._trainer: Any = None  # tui.kernel.training.Trainer, which imports torch
-        self._trainer_lock = threading.Lock()
         self._cells = CellWatch(kernel)
         inspection = Inspection(
             kernel.shell,
@@ -101,19 +93,24 @@ class Service:
         self._training = TrainingRequests(
             lambda: self._namespace,
             self._need_torch,
-            lambda: self._trainer,
+            lambda: self._runs.trainer,
             inspection.computing,
-            lambda: self._sweeps.in_progress,
+            lambda: self._runs.sweeps.in_progress,
         )
-        self._sweeps = SweepRequests(self._begin_run, self._need_trainer, self._sweep_changed)
+        self._runs = RunRequests(
+            session=session,
+            namespace=lambda: self._namespace,
+            need_torch=self._need_torch,
+            apart_from_dry_run=self._training.apart_from_dry_run,
+            before_going_on=self._graphs.close_all,
+            tell=self.tell,
+        )
         self._handlers: dict[type[Request[Any]], Callable[[Any], object]] = {
             GetStatus: self._status,
-            StartRun: self._start_run,
-            ControlRun: self._control_run,
             Shutdown: self._shutdown,
             **inspection.handlers(),
             **self._training.handlers(),
-            **self._sweeps.handlers(),
+            **self._runs.handlers(),
             **self._graphs.handlers(),
             **BuildingRequests(
                 lambda: self._namespace, self._need_torch, lambda: self._cell_running
@@ -142,9 +139,7 @@ class Service:
         """
 
         def end() -> None:
-            self._sweeps.end()
-            if self._trainer is not None:
-                self._trainer.stop_and_wait(TERMINATE_S)
+            self._runs.end(TERMINATE_S)
             os._exit(128 + signal.SIGTERM)
 
         threading.Thread(target=end, name="torchtui-terminate", daemon=True).start()
@@ -236,7 +231,6 @@ class Service:
         return namespace
 
     def _status(self, request: GetStatus) -> KernelStatus:
-        run: RunState | None = self._trainer.state() if self._trainer is not None else None
         return KernelStatus(
             protocol=VERSION,
             pid=os.getpid(),
@@ -253,67 +247,15 @@ class Service:
             cuda=cuda_memory(),
             cell_running=self._cell_running,
             execution_count=self.kernel.shell.execution_count,
-            run=run,
+            run=self._runs.state,
         )
 
     def _need_torch(self) -> None:
         if not self.torch.wait():
             raise Refused("no torch", f"torch cannot be imported by {sys.executable}: {self.torch.error}")
 
-    def _need_trainer(self) -> Trainer:
-        self._need_torch()
-        from tui.kernel.training import Trainer
-
-        with self._trainer_lock:
-            if self._trainer is None:
-                self._trainer = Trainer()
-            trainer: Trainer = self._trainer
-        return trainer
-
-    def _start_run(self, request: StartRun) -> RunState:
-        if self._sweeps.in_progress:
-            raise Refused("refused", "a sweep is in progress: end it first, or wait for its last run")
-        return self._begin_run(request.spec)
-
-    def _begin_run(self, spec: RunSpec) -> RunState:
-        trainer = self._need_trainer()
-        from tui.kernel.training import RunRefused
-
-        try:
-            with self._training.apart_from_dry_run():
-                state: RunState = trainer.start(
-                    replace(spec, session=self.session or None),
-                    namespace=self._namespace,
-                    on_change=self._run_changed,
-                )
-        except RunRefused as error:
-            raise Refused("refused", str(error)) from None
-        return state
-
-    def _control_run(self, request: ControlRun) -> RunState:
-        if self._trainer is None:
-            raise Refused("no run", "there is no run in this kernel")
-        from tui.kernel.training import RunRefused
-
-        if request.action not in ("pause", "checkpoint", "evaluate"):
-            self._graphs.close_all()  # of the batch that the run goes on from: they would keep it alive
-        try:
-            state: RunState = self._trainer.control(request.action)
-        except RunRefused as error:
-            raise Refused("refused", str(error)) from None
-        return state
-
-    def _run_changed(self, state: RunState) -> None:
-        self.tell(Event("run", state.status))
-        self.tell(Event("namespace"))  # a pause gives names to it, and going on takes them back
-
-    def _sweep_changed(self) -> None:
-        self.tell(Event("run"))
-
     def _shutdown(self, request: Shutdown) -> KernelStatus:
-        self._sweeps.end()
-        if self._trainer is not None:
-            self._trainer.stop_and_wait(request.timeout_s)
+        self._runs.end(request.timeout_s)
         return self._status(GetStatus())
 
     # -- idleness ---------------------------------------------------------------------------------
@@ -322,9 +264,7 @@ class Service:
         """End the kernel once nobody has asked anything for `idle_s` and nothing runs."""
         while True:
             time.sleep(min(30.0, max(0.2, self.idle_s / 4)))
-            run = self._trainer.state() if self._trainer is not None else None
-            busy = self._cell_running or self._sweeps.in_progress
-            busy = busy or (run is not None and run.status in ("running", "paused"))
+            busy = self._cell_running or self._runs.in_progress
             if not busy and time.monotonic() - self._heard_at > self.idle_s:
                 self.kernel.io_loop.add_callback(self.kernel.io_loop.stop)
                 return

@@ -31,7 +31,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.kernel.training.trainer import RunRefused, Trainer
+    from tui.kernel.training.trainer import Trainer
+    from tui.kernel.training.trouble.refusals import RunRefused
 
 __all__ = ["RunRefused", "Trainer"]
 

@@ -17,6 +17,10 @@ class SettingsError(ValueError):
     """A setting of the run that cannot be kept; the message is for the user."""
 
 
+class RunRefused(Exception):
+    """A run cannot be started or steered as asked; nothing has been created. The message is for the user."""
+
+
 class NotFiniteLoss(ArithmeticError):
     """The loss of a step is NaN or infinite."""
 
