@@ -17,7 +17,13 @@ from dataclasses import replace
 
 from bench.common import Verdict, conclude, temporary_home
 from tui.client.session import KernelSession
-from tui.protocol.building import Argument, Block, CheckDesign, Design, InputSpec
+from tui.protocol.building import (
+    Argument,
+    Block,
+    CheckDesign,
+    Design,
+    InputSpec,
+)
 
 BUDGET_MS = 150.0
 LAYERS = 200

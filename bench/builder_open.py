@@ -14,8 +14,9 @@ from typing import Any
 
 from bench.common import BenchError, Verdict, conclude, temporary_home
 from tui.client.session import KernelSession
-from tui.protocol.building import ImportModel, ListLayers, ModelRead, ReadModel
+from tui.protocol.building import ListLayers
 from tui.protocol.messages import Request
+from tui.protocol.models import ImportModel, ModelRead, ReadModel
 
 BUDGET_S = 1.5
 MODULES = 1_000

@@ -15,7 +15,12 @@ import psutil
 from bench.common import PATIENCE_S, BenchError, Verdict, conclude, temporary_home
 from tui.client.news import CellEnded, News
 from tui.client.session import KernelSession
-from tui.protocol.autograd import CloseGraph, OpenGraph, ReadStep, RunBackward
+from tui.protocol.autograd import (
+    CloseGraph,
+    OpenGraph,
+    ReadStep,
+    RunBackward,
+)
 
 BUDGET = 1.01
 MAKE = """

@@ -14,20 +14,22 @@ from tui.client.waiting import within
 from tui.protocol.autograd import (
     BackwardMode,
     CancelGraphWork,
-    Changes,
-    CheckGradient,
     CloseGraph,
-    Descend,
-    Diagnose,
-    GradientCheck,
     GraphOpened,
-    ListGradients,
     Node,
     OpenGraph,
     ReadNodes,
     ReadStep,
     Record,
     RunBackward,
+)
+from tui.protocol.gradients import (
+    Changes,
+    CheckGradient,
+    Descend,
+    Diagnose,
+    GradientCheck,
+    ListGradients,
     ZeroGrad,
 )
 from tui.protocol.messages import ListVariables, Request

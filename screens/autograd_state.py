@@ -9,12 +9,14 @@ from tui.protocol.autograd import (
     BackwardDone,
     BackwardMode,
     BackwardStep,
+    GraphOpened,
+    Node,
+)
+from tui.protocol.gradients import (
     Changes,
     Findings,
     GradientCheck,
     GradientTable,
-    GraphOpened,
-    Node,
 )
 from tui.widgets.gradients.start import Candidate
 

@@ -10,7 +10,12 @@ from typing import Final, cast, get_args
 from textual import on, work
 
 from screens.builder_editing import BuilderEditing
-from tui.protocol.building import BlockKind, Catalogue, Design, InputSpec
+from tui.protocol.building import (
+    BlockKind,
+    Catalogue,
+    Design,
+    InputSpec,
+)
 from tui.widgets.builder import edit as edits
 from tui.widgets.builder.blocks import CONTAINERS
 from tui.widgets.builder.chooser import Chooser

@@ -11,8 +11,8 @@ from screens.autograd_control import in_words
 from screens.builder_asking import BuilderAsking
 from screens.builder_reading import ReadingScreen, guess_input
 from tui.client.errors import KernelRefused
-from tui.protocol.building import Imported, ImportModel
 from tui.protocol.messages import ListModules
+from tui.protocol.models import Imported, ImportModel
 from tui.widgets.builder import edit as edits
 from tui.widgets.builder.questions import Choice, Question, among
 

@@ -17,7 +17,7 @@ from tui import paths
 from tui.client import news
 from tui.client.errors import KernelRefused
 from tui.client.session import KernelSession
-from tui.protocol.building import FileClass, ListClasses, OpenRun
+from tui.protocol.models import FileClass, ListClasses, OpenRun
 from tui.widgets.builder.questions import Choice, Question, among
 from tui.widgets.builder.storing import StoreRefused, read
 from tui.widgets.file_prompt import FilePrompt, Refused

@@ -13,10 +13,10 @@ from textual.widgets import Static
 from screens.autograd_control import in_words
 from tui.client.errors import KernelRefused
 from tui.client.session import KernelSession
-from tui.protocol.building import (
+from tui.protocol.building import Design
+from tui.protocol.models import (
     CheckpointCompared,
     CompareCheckpoint,
-    Design,
     Imported,
     ImportModel,
     ModelRead,

@@ -17,8 +17,9 @@ from screens.builder_training import BuilderTraining
 from screens.builder_training import Doors as Doors
 from tui.client import news
 from tui.client.errors import KernelRefused
-from tui.protocol.building import BlockFacts, CompareCheckpoint
+from tui.protocol.building import BlockFacts
 from tui.protocol.messages import ListModules
+from tui.protocol.models import CompareCheckpoint
 from tui.widgets.builder.blocks import walk
 from tui.widgets.builder.inputs import random_call
 from tui.widgets.builder.questions import Choice, Question, among

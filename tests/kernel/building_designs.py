@@ -5,7 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any, Literal
 
-from tui.protocol.building import Argument, Block, Design, InputSpec
+from tui.protocol.building import (
+    Argument,
+    Block,
+    Design,
+    InputSpec,
+)
 
 _ids = itertools.count(1)
 _FIELDS = ("inputs", "take", "output", "name", "frozen", "init")

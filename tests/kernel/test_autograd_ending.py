@@ -14,7 +14,8 @@ from torch import Tensor
 from tui.kernel.autograd import AutogradError, Graphs
 from tui.kernel.autograd.backward import run_backward
 from tui.kernel.autograd.walk import walk_graph
-from tui.protocol.autograd import BackwardMode, CheckGradient, OpenGraph, RunBackward
+from tui.protocol.autograd import BackwardMode, OpenGraph, RunBackward
+from tui.protocol.gradients import CheckGradient
 
 ONE = torch.tensor(1.0)
 

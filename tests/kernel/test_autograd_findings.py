@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from tui.kernel.autograd import diagnose, name_nodes, run_backward, walk_graph
 from tui.kernel.autograd.record import Recorder
-from tui.protocol.autograd import Finding
+from tui.protocol.gradients import Finding
 
 ONE = torch.tensor(1.0)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tui.kernel.autograd import AutogradError, descend, list_gradients, zero_grad
 from tui.kernel.autograd.gradients import tracked_leaves
 from tui.kernel.autograd.watch import BackwardWatch
-from tui.protocol.autograd import GradientRow
+from tui.protocol.gradients import GradientRow
 
 
 def rows(**namespace: object) -> dict[str, GradientRow]:

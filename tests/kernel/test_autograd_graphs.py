@@ -14,19 +14,21 @@ from tui.kernel.autograd import AutogradError, Graphs
 from tui.kernel.autograd.packing import unpacked
 from tui.kernel.viewing.expression import evaluate
 from tui.protocol.autograd import (
-    CheckGradient,
     CloseGraph,
-    Descend,
-    Diagnose,
-    ListGradients,
     OpenGraph,
     ReadNodes,
     ReadStep,
     Record,
     RunBackward,
-    ZeroGrad,
 )
 from tui.protocol.codec import decode, encode
+from tui.protocol.gradients import (
+    CheckGradient,
+    Descend,
+    Diagnose,
+    ListGradients,
+    ZeroGrad,
+)
 
 
 class Desk:

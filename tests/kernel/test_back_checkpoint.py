@@ -14,7 +14,7 @@ from torch import nn
 from tui.kernel.building.back_checkpoint import compare_checkpoint, model_keys
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.training.keep.checkpoint import write_checkpoint
-from tui.protocol.building import CheckpointCompared, CompareCheckpoint
+from tui.protocol.models import CheckpointCompared, CompareCheckpoint
 
 
 def small() -> nn.Sequential:

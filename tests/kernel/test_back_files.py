@@ -11,7 +11,12 @@ from tui.kernel.building.back_files import list_classes, open_run
 from tui.kernel.building.back_import import import_model
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.training import Trainer
-from tui.protocol.building import FileClass, ImportModel, ListClasses, OpenRun
+from tui.protocol.models import (
+    FileClass,
+    ImportModel,
+    ListClasses,
+    OpenRun,
+)
 from tui.protocol.run import RunSpec
 
 CLASSES = '''

@@ -13,7 +13,13 @@ from tui.kernel.building.back_layers import NotRecovered, arguments_of
 from tui.kernel.building.catalogue import layer_classes
 from tui.kernel.building.check import check_design
 from tui.kernel.building.errors import BuildingError
-from tui.protocol.building import Block, CheckDesign, Design, Imported, ImportModel, InputSpec
+from tui.protocol.building import (
+    Block,
+    CheckDesign,
+    Design,
+    InputSpec,
+)
+from tui.protocol.models import Imported, ImportModel
 
 
 def imported(model: nn.Module, **names: object) -> Imported:

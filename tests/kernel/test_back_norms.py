@@ -6,7 +6,7 @@ from torch import nn
 
 from tui.kernel.building.back_norms import shorten
 from tui.kernel.building.back_read import read_model
-from tui.protocol.building import ReadModel
+from tui.protocol.models import ReadModel
 
 
 @pytest.mark.parametrize(

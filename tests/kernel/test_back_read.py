@@ -13,7 +13,7 @@ from tests.kernel.back_models import Classifier, Failing, Fallback, Habits, Twic
 from tui.kernel.building.back_read import read_model
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.training.waiting.handover import RunHandle
-from tui.protocol.building import ModelRead, ModelRow, ReadModel
+from tui.protocol.models import ModelRead, ModelRow, ReadModel
 
 
 def read(model: nn.Module, text: str = "", **names: object) -> ModelRead:

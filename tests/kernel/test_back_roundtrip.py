@@ -26,7 +26,13 @@ from tests.kernel.building_designs import (
 )
 from tui.kernel.building.back_import import import_model
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Block, CheckDesign, Design, DesignChecked, Imported, ImportModel
+from tui.protocol.building import (
+    Block,
+    CheckDesign,
+    Design,
+    DesignChecked,
+)
+from tui.protocol.models import Imported, ImportModel
 
 ALL = designs()
 _files = itertools.count()

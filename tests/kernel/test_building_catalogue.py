@@ -11,7 +11,15 @@ from torch import nn
 
 from tui.kernel.building.catalogue import layer_classes, list_layers
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Argument, Block, BlockFacts, CheckDesign, Design, InputSpec, LayerKind
+from tui.protocol.building import (
+    Argument,
+    Block,
+    BlockFacts,
+    CheckDesign,
+    Design,
+    InputSpec,
+    LayerKind,
+)
 
 LAYERS = {kind.layer: kind for kind in list_layers({}).layers}
 SHAPES = ((8,), (4, 8), (4, 16, 16), (4, 8, 16, 16))

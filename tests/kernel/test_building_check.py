@@ -32,7 +32,14 @@ from tests.kernel.test_building_code import built
 from tui.kernel.building import layers
 from tui.kernel.building.check import check_design
 from tui.kernel.building.warned import collected
-from tui.protocol.building import Block, BlockFacts, CheckDesign, Design, DesignChecked, InputSpec
+from tui.protocol.building import (
+    Block,
+    BlockFacts,
+    CheckDesign,
+    Design,
+    DesignChecked,
+    InputSpec,
+)
 
 
 def check(design: Design, namespace: dict[str, Any] | None = None, **asked: Any) -> DesignChecked:

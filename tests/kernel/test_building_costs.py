@@ -12,7 +12,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.kernel.building_designs import conv, designs, layer, linear, model, own, pool, relu, repeat
 from tests.kernel.test_building_code import built, example
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Block, CheckDesign, Design, DesignChecked
+from tui.protocol.building import (
+    Block,
+    CheckDesign,
+    Design,
+    DesignChecked,
+)
 
 ALL = designs()
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)

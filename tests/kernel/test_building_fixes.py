@@ -19,7 +19,13 @@ from tests.kernel.building_designs import (
     sequence,
 )
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Block, BlockFacts, CheckDesign, Design, Fix
+from tui.protocol.building import (
+    Block,
+    BlockFacts,
+    CheckDesign,
+    Design,
+    Fix,
+)
 
 
 def check(design: Design) -> tuple[BlockFacts, ...]:

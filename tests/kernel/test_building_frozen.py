@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Argument, Block, CheckDesign, Design, InputSpec
+from tui.protocol.building import (
+    Argument,
+    Block,
+    CheckDesign,
+    Design,
+    InputSpec,
+)
 
 
 def residual(first: int) -> Block:

@@ -9,7 +9,12 @@ from tui.kernel.building.check import check_design
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.building.preset import compose_preset, preset_source
 from tui.kernel.training import Trainer
-from tui.protocol.building import CheckDesign, ComposePreset, Design, InputSpec
+from tui.protocol.building import (
+    CheckDesign,
+    ComposePreset,
+    Design,
+    InputSpec,
+)
 from tui.protocol.preset import read_preset
 from tui.protocol.run import RunSpec
 

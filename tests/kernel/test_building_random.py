@@ -24,7 +24,12 @@ from tests.kernel.building_designs import (
 from tests.kernel.building_reference import Reference
 from tests.kernel.test_building_code import built, same_weights
 from tui.kernel.building.check import check_design
-from tui.protocol.building import Argument, Block, CheckDesign, Design
+from tui.protocol.building import (
+    Argument,
+    Block,
+    CheckDesign,
+    Design,
+)
 
 MAKERS: tuple[Callable[[], Block], ...] = (
     lambda: linear(4), lambda: linear(6), lambda: linear(6, bias=False), lambda: layer("ReLU"),

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tui.kernel.leaves import list_leaves
-from tui.protocol.messages import Leaf
+from tui.kernel.autograd import list_gradients
+from tui.protocol.gradients import GradientRow
 
 
-def leaves(**namespace: object) -> dict[str, Leaf]:
+def leaves(**namespace: object) -> dict[str, GradientRow]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as `.grad` of a non-leaf would
-        return {leaf.name: leaf for leaf in list_leaves(namespace, hidden=()).rows}
+        return {leaf.name: leaf for leaf in list_gradients(namespace).rows}
 
 
 def backward(loss: Tensor) -> None:
@@ -56,7 +56,7 @@ def test_nonfinite_gradient_is_counted() -> None:
     w = torch.zeros(3, requires_grad=True)
     backward((w.sqrt() * torch.tensor([1.0, 0.0, 1.0])).sum())
     leaf = leaves(w=w)["w"]
-    assert leaf.grad_nonfinite == 3
+    assert leaf.nonfinite == 3
     assert leaf.grad_norm is not None
     assert math.isnan(leaf.grad_norm)
     assert leaf.verdict == "has a gradient with 3 NaN or infinite values"
@@ -123,6 +123,6 @@ def test_lazy_meta_and_complex() -> None:
 
 
 def test_limit() -> None:
-    table = list_leaves({f"w{i}": torch.ones(1, requires_grad=True) for i in range(5)}, hidden=(), limit=2)
+    table = list_gradients({f"w{i}": torch.ones(1, requires_grad=True) for i in range(5)}, limit=2)
     assert len(table.rows) == 2
     assert table.omitted == 3

@@ -11,7 +11,14 @@ from tests.support import Ear, status_when
 from tui.client.errors import KernelRefused
 from tui.client.news import CellEnded, CellFailed, CellPrinted
 from tui.client.session import KernelSession
-from tui.protocol.autograd import BackwardDone, CancelGraphWork, CloseGraph, OpenGraph, ReadStep, RunBackward
+from tui.protocol.autograd import (
+    BackwardDone,
+    CancelGraphWork,
+    CloseGraph,
+    OpenGraph,
+    ReadStep,
+    RunBackward,
+)
 from tui.protocol.messages import ListVariables
 from tui.protocol.viewing import OpenView, ReadWindow, View
 

@@ -19,7 +19,8 @@ from tui.client.news import CellEnded, CellFailed, CellPrinted, CellShowed, Cell
 from tui.client.repl import Repl
 from tui.client.session import KernelSession
 from tui.processes import process_is
-from tui.protocol.messages import GetStatus, ListLeaves, ListModules, ListVariables
+from tui.protocol.gradients import ListGradients
+from tui.protocol.messages import GetStatus, ListModules, ListVariables
 
 
 async def test_a_cell_prints_shows_its_value_and_ends(session: KernelSession) -> None:
@@ -56,7 +57,7 @@ async def test_requests_are_answered_while_a_cell_runs(session: KernelSession) -
     await status_when(session, lambda status: status.cell_running)
     table = await session.ask(ListVariables())
     assert {"w", "model"} <= {row.name for row in table.rows}
-    assert "w" in {row.name for row in (await session.ask(ListLeaves())).rows}
+    assert "w" in {row.name for row in (await session.ask(ListGradients())).rows}
     assert "model" in {row.path for row in (await session.ask(ListModules())).rows}
     completions = await Repl(session).complete("torch.zeros_l", 13)
     assert completions.items

@@ -35,15 +35,19 @@ from tui.client.news import (
 )
 from tui.client.registry import SessionInfo
 from tui.client.session import KernelSession
-from tui.protocol.autograd import GradientTable, ListGradients
-from tui.protocol.building import Catalogue, CheckDesign, DesignChecked, ListLayers, Totals
+from tui.protocol.building import (
+    Catalogue,
+    CheckDesign,
+    DesignChecked,
+    ListLayers,
+    Totals,
+)
+from tui.protocol.gradients import GradientTable, ListGradients
 from tui.protocol.messages import (
     ControlRun,
     Event,
     GetStatus,
     KernelStatus,
-    LeafTable,
-    ListLeaves,
     ListModules,
     ListVariables,
     ModuleTree,
@@ -67,6 +71,7 @@ from tui.protocol.training import (
     Tune,
     TuneTable,
 )
+from tui.protocol.viewing import CancelCompute, Cancelled
 from tui.session_app import Wiring
 from tui.widgets.run.entries import PresetEntry
 
@@ -103,13 +108,13 @@ class FakeSession(KernelSession):
             ListGradients: GradientTable(()),
             ListLayers: Catalogue((), ()),
             CheckDesign: DesignChecked((), Totals(), "", ""),
-            ListLeaves: LeafTable(()),
             ListModules: ModuleTree(()),
             StartRun: RunState("r", "/nowhere/r", "running", 0, 0),
             ControlRun: RunState("r", "/nowhere/r", "running", 0, 0),
             ListChoices: Choices(()),
             PlanSchedule: SchedulePlan((1e-3,)),
             DryRun: DryReport(()),
+            CancelCompute: Cancelled(was_running=True),
             ReadBatch: BatchLook(),
             ReadTuning: TuneTable(),
             Tune: TuneTable(),

@@ -25,7 +25,7 @@ from tests.ui.fake_session import (
 )
 from tests.ui.written_runs import finished_run
 from tui.config import ConfigError
-from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
+from tui.protocol.gradients import GradientRow, GradientTable, ListGradients
 from tui.protocol.messages import ListVariables, Variable, VariableTable
 from tui.themes import THEMES
 from tui.widgets.code_input import CodeInput

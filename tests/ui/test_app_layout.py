@@ -24,7 +24,7 @@ from tests.ui.fake_session import (
     until,
 )
 from tests.ui.written_runs import finished_run
-from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
+from tui.protocol.gradients import GradientRow, GradientTable, ListGradients
 from tui.protocol.messages import (
     CudaMemory,
     ListModules,

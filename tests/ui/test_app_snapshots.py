@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 
 from tests.ui.fake_session import FakeSession, Shelf, make_app, opened, screen_text, shown, until
 from tests.ui.written_runs import WrittenRun, finished_run
-from tui.protocol.autograd import GradientRow, GradientTable, ListGradients
 from tui.protocol.building import CheckDesign, DesignChecked, Totals
+from tui.protocol.gradients import GradientRow, GradientTable, ListGradients
 from tui.protocol.messages import (
     ListVariables,
     Variable,

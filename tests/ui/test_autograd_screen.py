@@ -14,14 +14,16 @@ from tests.ui.fake_graphs import DONE, NODES, FakeGraphs, Y, on_autograd, open_y
 from tests.ui.fake_session import screen_rows, screen_text, shown, typed, until
 from tui.protocol.autograd import (
     CancelGraphWork,
-    CheckGradient,
     CloseGraph,
-    Descend,
-    GradientTable,
-    ListGradients,
     OpenGraph,
     ReadStep,
     RunBackward,
+)
+from tui.protocol.gradients import (
+    CheckGradient,
+    Descend,
+    GradientTable,
+    ListGradients,
     ZeroGrad,
 )
 from tui.protocol.messages import ListVariables, Refusal, RunState, VariableTable

@@ -14,20 +14,22 @@ from tui.protocol.autograd import OpenGraph
 from tui.protocol.building import (
     Argument,
     Block,
-    CheckpointCompared,
-    CompareCheckpoint,
     ComposePreset,
     Design,
+    PresetComposed,
+)
+from tui.protocol.messages import ListModules, ModuleTree, Refusal
+from tui.protocol.messages import ModuleRow as ListedModule
+from tui.protocol.models import (
+    CheckpointCompared,
+    CompareCheckpoint,
     Imported,
     ImportModel,
     KeyRow,
     ModelRead,
     ModelRow,
-    PresetComposed,
     ReadModel,
 )
-from tui.protocol.messages import ListModules, ModuleTree, Refusal
-from tui.protocol.messages import ModuleRow as ListedModule
 from tui.widgets.builder.chooser import Chooser
 from tui.widgets.file_prompt import FilePrompt
 from tui.widgets.run.entries import PresetEntry

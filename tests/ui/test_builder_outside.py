@@ -10,10 +10,10 @@ import pytest
 from tests.ui.fake_builder import BuilderSession, add, builder, settled
 from tests.ui.fake_session import screen_text, typed, until
 from tui.client.errors import KernelRefused
-from tui.protocol.building import (
-    Block,
+from tui.protocol.building import Block, Design
+from tui.protocol.messages import ListModules, ModuleTree, Refusal
+from tui.protocol.models import (
     ClassesFound,
-    Design,
     FileClass,
     Imported,
     ImportModel,
@@ -21,7 +21,6 @@ from tui.protocol.building import (
     OpenRun,
     RunOpened,
 )
-from tui.protocol.messages import ListModules, ModuleTree, Refusal
 from tui.widgets.builder.slots import claim
 from tui.widgets.builder.storing import Kept, load, save
 from tui.widgets.file_prompt import FilePrompt

@@ -14,7 +14,16 @@ from textual.app import App
 from tests.ui.fake_builder import BuilderSession, add, builder, settled, truth
 from tests.ui.fake_session import screen_rows, screen_text, shown, typed, until
 from tui.client.errors import KernelRefused
-from tui.protocol.building import Argument, Block, CheckDesign, CodeLine, Design, Fix, InputSpec, ListLayers
+from tui.protocol.building import (
+    Argument,
+    Block,
+    CheckDesign,
+    CodeLine,
+    Design,
+    Fix,
+    InputSpec,
+    ListLayers,
+)
 from tui.protocol.messages import Refusal
 from tui.widgets.builder.code_pane import CodePane
 from tui.widgets.builder.label import label_text

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tui.protocol.autograd import GraphOpened, GraphStructure, Node, NodeKind
+from tui.protocol.autograd import (
+    GraphOpened,
+    GraphStructure,
+    Node,
+    NodeKind,
+)
 from tui.protocol.values import TensorFacts
 from tui.widgets.graph.rails import Rails
 from tui.widgets.graph.row_graph import RowGraph, contract

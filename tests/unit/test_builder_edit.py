@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.protocol.building import Argument, Block, Design, Fix
+from tui.protocol.building import (
+    Argument,
+    Block,
+    Design,
+    Fix,
+)
 from tui.widgets.builder import edit as edits
 from tui.widgets.builder.blocks import CONTAINERS, EditRefused, find, ids_of, siblings_of, walk
 from tui.widgets.builder.draft import Draft

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from tui.protocol.building import CheckpointCompared, KeyRow, ModelRead, ModelRow, Totals
+from tui.protocol.building import Totals
+from tui.protocol.models import (
+    CheckpointCompared,
+    KeyRow,
+    ModelRead,
+    ModelRow,
+)
 from tui.widgets.builder.details import totals_pieces
 from tui.widgets.builder.questions import Choice, among
 from tui.widgets.builder.reading import key_blocks, model_blocks

@@ -7,7 +7,14 @@ from itertools import count
 import pytest
 
 from tests.builder_cases import CATALOGUE
-from tui.protocol.building import Argument, Block, BlockFacts, Design, InputSpec, Parameter
+from tui.protocol.building import (
+    Argument,
+    Block,
+    BlockFacts,
+    Design,
+    InputSpec,
+    Parameter,
+)
 from tui.widgets.builder.blocks import walk
 from tui.widgets.builder.edit import renumbered
 from tui.widgets.builder.fields import Field, fields_of, stepped, value_problem

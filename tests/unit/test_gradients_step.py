@@ -8,17 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from tui.protocol.autograd import (
-    BackwardStep,
+from tui.protocol.autograd import BackwardStep, Flow, Node
+from tui.protocol.gradients import (
     Change,
     Changes,
     Finding,
     Findings,
-    Flow,
     GradientCheck,
     GradientRow,
     GradientTable,
-    Node,
 )
 from tui.protocol.messages import Variable
 from tui.protocol.values import TensorFacts

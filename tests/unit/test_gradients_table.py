@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tui.protocol.autograd import GradientRow, GradientTable
+from tui.protocol.gradients import GradientRow, GradientTable
 from tui.widgets.gradients.norms import LogScale, norm_text, percent, scale_of
 from tui.widgets.gradients.order import Order, groups_of, sorted_rows, update_mark
 from tui.widgets.gradients.table import (

@@ -6,17 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tui.kernel.refused import Refused
-from tui.protocol.building import (
-    CheckDesign,
+from tui.protocol.building import CheckDesign, ComposePreset, ListLayers
+from tui.protocol.messages import Request
+from tui.protocol.models import (
     CompareCheckpoint,
-    ComposePreset,
     ImportModel,
     ListClasses,
-    ListLayers,
     OpenRun,
     ReadModel,
 )
-from tui.protocol.messages import Request
 
 
 class BuildingRequests:

@@ -12,17 +12,19 @@ from tui.kernel.computations import Computations
 from tui.kernel.refused import Refused
 from tui.protocol.autograd import (
     CancelGraphWork,
-    CheckGradient,
     CloseGraph,
-    Descend,
-    Diagnose,
     GraphOpened,
-    ListGradients,
     OpenGraph,
     ReadNodes,
     ReadStep,
     Record,
     RunBackward,
+)
+from tui.protocol.gradients import (
+    CheckGradient,
+    Descend,
+    Diagnose,
+    ListGradients,
     ZeroGrad,
 )
 from tui.protocol.messages import Request

@@ -14,8 +14,6 @@ from tui.kernel.refused import Refused
 from tui.protocol.children import ChildTable, ListChildren
 from tui.protocol.completing import CompletionList, ListCompletions, ReadSignature, SignatureTip
 from tui.protocol.messages import (
-    LeafTable,
-    ListLeaves,
     ListModules,
     ListVariables,
     ModuleTree,
@@ -69,7 +67,6 @@ class Inspection:
         return {
             ListVariables: self._variables,
             ListChildren: self._children,
-            ListLeaves: self._leaves,
             ListModules: self._modules,
             ListCompletions: self._completions,
             ReadSignature: self._signature,
@@ -120,12 +117,6 @@ class Inspection:
             execution_count=self._shell.execution_count,
             cell_running=self._cell_running(),
         )
-
-    def _leaves(self, request: ListLeaves) -> LeafTable:
-        self._need_torch()
-        from tui.kernel.leaves import list_leaves
-
-        return list_leaves(self._namespace, hidden=NOT_SHOWN, limit=request.limit)
 
     def _modules(self, request: ListModules) -> ModuleTree:
         self._need_torch()

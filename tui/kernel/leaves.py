@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot, inf, nan, sqrt
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +13,7 @@ from tui.kernel import torch_private
 from tui.kernel.module_walk import member_path, parameters_of, walk
 from tui.kernel.safe_objects import class_name, is_a, user_variables
 from tui.kernel.tensor_stats import TensorStats, batch_stats
-from tui.kernel.variables import attribute, shape_of
-from tui.protocol.messages import Leaf, LeafTable
-
-BUDGET_S: Final = 0.5
-"""Time for the norms of one table; rows beyond it have none."""
+from tui.kernel.variables import attribute
 
 
 @dataclass
@@ -38,33 +32,6 @@ class Found:
     tracked: bool = False
     retains: bool = False
     """A result that keeps its gradient, after `retain_grad()`."""
-
-
-def list_leaves(
-    namespace: Mapping[str, object], *, hidden: Container[str], limit: int = 2000, budget_s: float = BUDGET_S
-) -> LeafTable:
-    """Return leaves that require grad, then results of operations, then leaves that do not require grad.
-
-    A tensor with several names has one row, under its first name. Reads `.grad` of leaves alone, and of
-    results that retain it: elsewhere torch warns.
-
-    Args:
-        namespace: the user's; only read, may be written to meanwhile.
-        hidden: names to leave out.
-        limit: rows beyond it are left out, and counted in `omitted`.
-        budget_s: time for norms; a row beyond it has None.
-    """
-    deadline_s = time.monotonic() + budget_s
-    with torch.inference_mode(), torch_private.without_overrides():
-        found = sorted(reached_leaves(namespace, hidden), key=rank)
-        reached = {item.owner for item in found if item.owner and item.grad is not None}
-        listed = found[:limit]
-        norms = norms_of([*(item.tensor for item in listed), *(item.grad for item in listed)], deadline_s)
-        rows = tuple(
-            _leaf(item, value, grad, others_reached=item.owner in reached)
-            for item, value, grad in zip(listed, norms[: len(listed)], norms[len(listed) :], strict=True)
-        )
-    return LeafTable(rows=rows, omitted=len(found) - len(listed))
 
 
 def rank(item: Found) -> int:
@@ -136,24 +103,6 @@ def norm_of(stats: TensorStats) -> float:
     if stats.mean is None:
         return 0.0
     return hypot(sqrt(stats.counted) * stats.mean, sqrt(stats.counted - 1) * (stats.std or 0.0))
-
-
-def _leaf(item: Found, value: Norm, grad: Norm, *, others_reached: bool) -> Leaf:
-    verdict = verdict_of(item, grad, others_reached=others_reached)
-    if item.others:
-        verdict += f"; also named {', '.join(item.others[:3])}{'…' if len(item.others) > 3 else ''}"
-    return Leaf(
-        name=item.name,
-        shape=shape_of(item.tensor) or (),
-        dtype=str(attribute(item.tensor, "dtype")).removeprefix("torch."),
-        device=str(attribute(item.tensor, "device")),
-        is_parameter=item.is_parameter,
-        requires_grad=item.tracked,
-        value_norm=value.norm,
-        grad_norm=grad.norm,
-        grad_nonfinite=grad.nonfinite,
-        verdict=verdict,
-    )
 
 
 def verdict_of(item: Found, grad: Norm, *, others_reached: bool) -> str:

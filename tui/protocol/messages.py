@@ -171,44 +171,7 @@ class ListVariables(Request[VariableTable]):
     limit: int = 2000
 
 
-# -- leaves and modules -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A leaf tensor of the namespace, or a parameter of a module in it."""
-
-    name: str
-    """How the user would type it, e.g. ``w`` or ``model.fc.weight``."""
-    shape: tuple[int, ...]
-    dtype: str
-    device: str
-    is_parameter: bool
-    requires_grad: bool
-    value_norm: float | None
-    """2-norm; None where it has no values (meta) or none that add up."""
-    grad_norm: float | None
-    """2-norm of ``.grad``; None where ``.grad`` is None."""
-    grad_nonfinite: int = 0
-    """NaN and infinite entries of ``.grad``."""
-    verdict: str = ""
-    """In plain words, why ``.grad`` is None, or what it holds."""
-
-
-@dataclass(frozen=True)
-class LeafTable:
-    """Every leaf tensor that the namespace reaches."""
-
-    rows: tuple[Leaf, ...]
-    omitted: int = 0
-
-
-@dataclass(frozen=True)
-class ListLeaves(Request[LeafTable]):
-    """Ask for the leaf tensors of the namespace and of the modules in it."""
-
-    lane: ClassVar[Lane] = "inspect"
-    limit: int = 2000
+# -- modules ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

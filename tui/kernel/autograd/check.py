@@ -13,7 +13,7 @@ from tui.kernel.autograd.errors import AutogradError
 from tui.kernel.autograd.roots import value_of
 from tui.kernel.name_lookup import Bound, Instance, Unknown, look_up
 from tui.kernel.safe_objects import is_a
-from tui.protocol.autograd import GradientCheck
+from tui.protocol.gradients import GradientCheck
 
 _STEP: Final = 1e-6
 _ABSOLUTE: Final = 1e-5

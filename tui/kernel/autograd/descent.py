@@ -17,7 +17,7 @@ from tui.kernel.leaves import Found, norm_of, reached_leaves
 from tui.kernel.summary import number
 from tui.kernel.tensor_stats import TensorStats, batch_stats
 from tui.kernel.variables import attribute
-from tui.protocol.autograd import Change, Changes
+from tui.protocol.gradients import Change, Changes
 
 _CHANGES: Final = 1000
 _SHORT: Final = 4

@@ -18,7 +18,7 @@ from tui.kernel.autograd.structure import is_spent
 from tui.kernel.autograd.walk import Walk
 from tui.kernel.autograd.words import operation_of
 from tui.kernel.leaves import reached_leaves
-from tui.protocol.autograd import Finding, Findings
+from tui.protocol.gradients import Finding, Findings
 
 _NAMES: Final = 5
 LineOf = Callable[[GraphNode], str]

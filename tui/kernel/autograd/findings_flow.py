@@ -11,7 +11,7 @@ from torch import Tensor
 from tui.kernel.autograd.naming import CARRIERS
 from tui.kernel.autograd.node_private import leaf_of, saved_of
 from tui.kernel.autograd.words import operation_of
-from tui.protocol.autograd import Finding
+from tui.protocol.gradients import Finding
 
 if TYPE_CHECKING:
     from tui.kernel.autograd.findings import Subject

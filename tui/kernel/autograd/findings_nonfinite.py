@@ -16,7 +16,7 @@ from tui.kernel.autograd.rules import input_names
 from tui.kernel.autograd.words import operation_of
 from tui.kernel.safe_objects import is_a, user_variables
 from tui.kernel.variables import attribute
-from tui.protocol.autograd import Finding
+from tui.protocol.gradients import Finding
 
 if TYPE_CHECKING:
     from tui.kernel.autograd.findings import Subject

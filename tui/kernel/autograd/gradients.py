@@ -16,7 +16,7 @@ from tui.kernel.autograd.optimizers import next_update, optimizers_of, plans_of
 from tui.kernel.leaves import Found, Norm, coalesced, norm_of, rank, reached_leaves, verdict_of
 from tui.kernel.tensor_stats import TensorStats, batch_stats
 from tui.kernel.variables import attribute, shape_of
-from tui.protocol.autograd import GradientRow, GradientTable
+from tui.protocol.gradients import GradientRow, GradientTable
 
 BUDGET_S: Final = 1.0
 """Time for the statistics of one table; rows beyond it have none."""

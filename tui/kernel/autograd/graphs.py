@@ -33,16 +33,8 @@ from tui.kernel.tensor_stats import TABLE_LIMIT, tensor_stats
 from tui.protocol.autograd import (
     BackwardDone,
     BackwardStep,
-    Changes,
-    CheckGradient,
     CloseGraph,
-    Descend,
-    Diagnose,
-    Findings,
-    GradientCheck,
-    GradientTable,
     GraphOpened,
-    ListGradients,
     Nodes,
     OpenGraph,
     ReadNodes,
@@ -50,6 +42,16 @@ from tui.protocol.autograd import (
     Record,
     Recording,
     RunBackward,
+)
+from tui.protocol.gradients import (
+    Changes,
+    CheckGradient,
+    Descend,
+    Diagnose,
+    Findings,
+    GradientCheck,
+    GradientTable,
+    ListGradients,
     ZeroGrad,
 )
 

@@ -14,7 +14,7 @@ from tui.kernel.building.back_weights import MOST_KEYS, Entry, Weights, read_wei
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.module_walk import buffers_of, children_of, parameters_of
 from tui.kernel.safe_objects import instance_attributes
-from tui.protocol.building import CheckpointCompared, CompareCheckpoint, KeyRow
+from tui.protocol.models import CheckpointCompared, CompareCheckpoint, KeyRow
 
 _WRAPPED: Final = ("_orig_mod.", "module.", "model.", "net.", "_forward_module.")
 """What wrappers and trainers put in front of every key."""

@@ -15,7 +15,13 @@ from tui.kernel.building.errors import BuildingError
 from tui.kernel.explain import explain
 from tui.kernel.safe_objects import class_name, cut, is_a
 from tui.kernel.training.parts.preset_module import ExperimentModule, read_source
-from tui.protocol.building import ClassesFound, FileClass, ListClasses, OpenRun, RunOpened
+from tui.protocol.models import (
+    ClassesFound,
+    FileClass,
+    ListClasses,
+    OpenRun,
+    RunOpened,
+)
 from tui.protocol.preset import PresetError
 from tui.protocol.run import BEST_CHECKPOINT, CHECKPOINTS, LAST_CHECKPOINT, RECORD_FILE, SOURCE_FILE
 

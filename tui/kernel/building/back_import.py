@@ -16,7 +16,8 @@ from tui.kernel.building.back_trace import NotTraced
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.module_walk import distinct_modules
 from tui.kernel.safe_objects import class_name, cut, instance_attributes, is_a, module_of
-from tui.protocol.building import Design, Imported, ImportModel, InputSpec
+from tui.protocol.building import Design, InputSpec
+from tui.protocol.models import Imported, ImportModel
 
 _MOST_MODULES: Final = 20_000
 _SIDES: Final[dict[int, tuple[int, ...]]] = {1: (128,), 2: (32, 32), 3: (16, 32, 32)}

@@ -24,8 +24,8 @@ from tui.kernel.module_walk import Visit, buffers_of, distinct_modules, paramete
 from tui.kernel.modules import list_modules
 from tui.kernel.safe_objects import copy_of, instance_attributes
 from tui.kernel.training.keep.randomness import preserved_randomness
-from tui.protocol.building import ModelRead, ModelRow, ReadModel
 from tui.protocol.messages import ModuleRow
+from tui.protocol.models import ModelRead, ModelRow, ReadModel
 
 MOST_ROWS: Final = 5_000
 _HOOKS: Final = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

@@ -14,7 +14,13 @@ from tui.kernel.building.check import check_design, inputs_of
 from tui.kernel.building.errors import BuildingError
 from tui.kernel.building.preset_parts import PresetParts, read_parts
 from tui.kernel.building.preset_trial import resized, try_preset, why_not
-from tui.protocol.building import CheckDesign, ComposePreset, Design, DesignChecked, PresetComposed
+from tui.protocol.building import (
+    CheckDesign,
+    ComposePreset,
+    Design,
+    DesignChecked,
+    PresetComposed,
+)
 
 _OPTIMIZERS: Final = {
     "SGD": "torch.optim.SGD(parameters, lr=lr)",

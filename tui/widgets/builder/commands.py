@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tui.protocol.building import Argument, Block, Catalogue, Parameter
+from tui.protocol.building import (
+    Argument,
+    Block,
+    Catalogue,
+    Parameter,
+)
 from tui.widgets.builder.literals import read_value
 from tui.widgets.builder.search import Offer, leading_words, search
 

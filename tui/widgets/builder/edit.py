@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tui.protocol.building import Argument, Block, BlockKind, Design, Fix
+from tui.protocol.building import (
+    Argument,
+    Block,
+    BlockKind,
+    Design,
+    Fix,
+)
 from tui.widgets.builder.blocks import (
     CONTAINERS,
     EditRefused,

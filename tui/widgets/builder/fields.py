@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tui.protocol.building import Block, BlockFacts, Catalogue, LayerKind, Parameter
+from tui.protocol.building import (
+    Block,
+    BlockFacts,
+    Catalogue,
+    LayerKind,
+    Parameter,
+)
 from tui.widgets.builder.commands import expression_problem
 from tui.widgets.builder.edit import with_argument
 from tui.widgets.builder.literals import as_literal, name_problem, read_value

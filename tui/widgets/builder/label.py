@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tui.protocol.building import Argument, Block, BlockFacts, LayerKind
+from tui.protocol.building import (
+    Argument,
+    Block,
+    BlockFacts,
+    LayerKind,
+)
 from tui.widgets.drawn.text import Piece
 from tui.widgets.foreign import one_line
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from tui.protocol.building import CheckpointCompared, KeyRow, ModelRead, ModelRow
+from tui.protocol.models import (
+    CheckpointCompared,
+    KeyRow,
+    ModelRead,
+    ModelRow,
+)
 from tui.widgets import words
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, sentence

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
-from tui.protocol.building import Argument, Block, BlockKind, Design, InputSpec
+from tui.protocol.building import (
+    Argument,
+    Block,
+    BlockKind,
+    Design,
+    InputSpec,
+)
 from tui.widgets.builder.edit import renumbered
 
 

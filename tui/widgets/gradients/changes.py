@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from tui.protocol.autograd import Change, Changes, GradientCheck
+from tui.protocol.gradients import Change, Changes, GradientCheck
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, one, sentence
 from tui.widgets.foreign import clean, cut_cells, one_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tui.protocol.autograd import Finding, Findings
+from tui.protocol.gradients import Finding, Findings
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, one, sentence
 from tui.widgets.gradients.item_lines import Block

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui.protocol.autograd import GradientRow, GradientTable
+from tui.protocol.gradients import GradientRow, GradientTable
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.gradients.item_lines import Block, ItemLines
 from tui.widgets.gradients.norms import scale_of

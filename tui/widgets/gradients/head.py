@@ -10,7 +10,7 @@ from typing import Final
 from rich.cells import cell_len
 from textual.geometry import Size
 
-from tui.protocol.autograd import GradientTable
+from tui.protocol.gradients import GradientTable
 from tui.protocol.values import TensorFacts
 from tui.widgets import words
 from tui.widgets.drawn.text import Piece

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tui.protocol.autograd import GradientRow
+from tui.protocol.gradients import GradientRow
 
 SortKey = Literal["listed", "name", "value", "grad", "zeros", "update"]
 SORT_KEYS: Final[tuple[SortKey, ...]] = ("listed", "name", "value", "grad", "zeros", "update")

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
-from tui.protocol.autograd import BackwardMode, BackwardStep, Flow, Node
+from tui.protocol.autograd import (
+    BackwardMode,
+    BackwardStep,
+    Flow,
+    Node,
+)
 from tui.widgets import words
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, Piece, one, pieces_line, sentence

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from rich.cells import cell_len
 
-from tui.protocol.autograd import GradientRow, GradientTable
+from tui.protocol.gradients import GradientRow, GradientTable
 from tui.widgets import words
 from tui.widgets.drawn.lines import StyledLine
 from tui.widgets.drawn.text import Pen, Piece, flow, sentence

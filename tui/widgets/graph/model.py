@@ -9,7 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from tui.protocol.autograd import BackwardDone, GraphOpened, Node, NodeKind
+from tui.protocol.autograd import (
+    BackwardDone,
+    GraphOpened,
+    Node,
+    NodeKind,
+)
 from tui.widgets.graph.folding import Folds, Rows, filtered_rows, folded_rows, matching
 from tui.widgets.graph.gradients import Gradients, Progress, gradients_of
 from tui.widgets.graph.known import KnownNodes
