@@ -225,15 +225,9 @@ class Loop:
 
         The order of things in here is what the overhead budget is about.
         """
-        recorder, progress, forward, update = self._recorder, self.progress, self.forward, self.update
-        optimizer, metrics, clock, course = (
-            self.experiment.optimizer,
-            self._metrics,
-            recorder.clock,
-            self.course,
-        )
-        gradients, move, control, limits = recorder.gradients, self._move, self._control, self._limits
-        needs_closure, is_plain = self.needs_closure, self._accumulate == 1 and not self.needs_closure
+        recorder, progress, forward = self._recorder, self.progress, self.forward
+        optimizer, metrics, course = self.experiment.optimizer, self._metrics, self.course
+        clock, move, control, limits = recorder.clock, self._move, self._control, self._limits
         if self._is_evaluation_left():
             self.evaluations.run_inside_epoch()
         limits.plan(progress.step)
@@ -250,40 +244,11 @@ class Loop:
             step = progress.step + 1
             if course is not None:
                 course.before_step(step)
-            by_hand = False
-            if is_plain:
-                loss = forward.run(batch)
-                clock.mark(FORWARD)
-                by_hand = control.phase_pending and self._pauses.with_loss(loss)
-                samples = batch_size(batch)
-            elif needs_closure:
-                loss, samples = closure_step(optimizer, forward, clock, batch), batch_size(batch)
-            else:
-                loss, samples = self._group.run(batch, batches)
+            loss, samples, by_hand = self._loss_of(batch, batches)
             value = recorder.loss(step, loss)
             if value is not None and value - value != 0.0:  # NaN or infinite, the parameters are still good
                 raise NotFiniteLoss(step, value)
-            if needs_closure:
-                now_s = clock.mark(OPTIMIZER)
-            else:
-                if is_plain and not by_hand:
-                    forward.backward(loss)
-                now_s = clock.mark(BACKWARD)
-                if update.scaler is not None and not by_hand:
-                    update.unscale()
-                if control.phase_pending:
-                    self._pauses.inside("backward", BACKWARD)
-                if now_s >= gradients.next_at_s:
-                    gradients.after_backward(step)
-                    clock.start()
-                if update.clip_norm is not None:
-                    update.clip()
-                if update.scaler is None:
-                    optimizer.step()
-                else:
-                    self._scaled_step(step)
-                now_s = clock.mark(OPTIMIZER)
-                gradients.after_update(step)
+            now_s = clock.mark(OPTIMIZER) if self.needs_closure else self._change(step, loss, by_hand)
             progress.step = step
             progress.batch += 1
             recorder.learning_rate(step, optimizer.param_groups[0].get("lr"))
@@ -298,6 +263,44 @@ class Loop:
                 self.evaluations.show(last=True)  # whoever pauses looks at it
                 self._pauses.between_steps("step" if control.by_phase else "")
             clock.start()
+
+    def _loss_of(self, batch: Any, batches: Iterator[Any]) -> tuple[torch.Tensor, int, bool]:
+        """Return the loss of a step, its samples, and whether the user has run its backward pass by hand.
+
+        The backward passes of several batches, or of an optimizer that searches, have been run by then.
+        """
+        forward, clock = self.forward, self._recorder.clock
+        if self.needs_closure:
+            return closure_step(self.experiment.optimizer, forward, clock, batch), batch_size(batch), False
+        if self._accumulate > 1:
+            return *self._group.run(batch, batches), False
+        loss = forward.run(batch)
+        clock.mark(FORWARD)
+        by_hand = self._control.phase_pending and self._pauses.with_loss(loss)
+        return loss, batch_size(batch), by_hand
+
+    def _change(self, step: int, loss: torch.Tensor, by_hand: bool) -> float:
+        """From the loss to changed parameters; return when that was, on the clock of `perf_counter`."""
+        clock, gradients, update = self._recorder.clock, self._recorder.gradients, self.update
+        if self._accumulate == 1 and not by_hand:
+            self.forward.backward(loss)
+        now_s = clock.mark(BACKWARD)
+        if update.scaler is not None and not by_hand:
+            update.unscale()
+        if self._control.phase_pending:
+            self._pauses.inside("backward", BACKWARD)
+        if now_s >= gradients.next_at_s:
+            gradients.after_backward(step)
+            clock.start()
+        if update.clip_norm is not None:
+            update.clip()
+        if update.scaler is None:
+            self.experiment.optimizer.step()
+        else:
+            self._scaled_step(step)
+        now_s = clock.mark(OPTIMIZER)
+        gradients.after_update(step)
+        return now_s
 
     def _scaled_step(self, step: int) -> None:
         """Take a step of float16's; tell where it was left out."""
