@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -75,9 +76,15 @@ class BaseScreen(Screen[None]):
         if self._unlisten is not None:
             self._unlisten()
 
-    def on_resize(self) -> None:
-        """Show the notice where there is no room for the body."""
-        columns, rows = self.size
+    def on_resize(self, event: events.Resize) -> None:
+        """Show the notice where there is no room for the body.
+
+        Where two sizes come in quick succession, the layout's event for the first can take the place of the
+        terminal's for the second, since Textual passes over an event of this kind that another one follows.
+        """
+        columns, rows = size = self.app.size
+        if event.size != size:  # an event of before, and with it a layout of before
+            self.post_message(events.Resize(size, size))
         too_small = columns < SMALLEST[0] or rows < SMALLEST[1]
         if too_small and self.focused is not None:
             self._focus_before = self.focused  # what is hidden loses the focus

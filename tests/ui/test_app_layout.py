@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.app import App
+from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
@@ -173,6 +175,20 @@ async def test_too_few_rows_are_noticed_as_too_few_columns_are() -> None:
     async with opened(app, (120, SMALLEST[1] - 1)) as pilot:
         await until(pilot, lambda: "{}x{}".format(*SMALLEST) in screen_text(app), timeout_s=2.0)
         assert not shown(app.screen.query_one("#body"))
+
+
+async def test_the_last_of_several_sizes_counts_also_where_the_event_of_an_earlier_one_comes_after_it() -> None:
+    app = make_app(FakeSession())
+    async with opened(app, (120, 40)) as pilot:
+        screen = app.screen
+        await until(pilot, lambda: shown(screen.query_one("#body")))
+        small, before = Size(40, 10), Size(120, 40)
+        app._size = small  # as the app notes it before the screens are told
+        for size in (small, before):
+            screen.post_message(events.Resize(size, size))
+        await until(pilot, lambda: "40x10" in screen_text(app))
+        await until(pilot, lambda: screen.query_one("#too-small").region.width == 40)
+        assert not shown(screen.query_one("#body"))
 
 
 async def test_cells_go_on_in_a_terminal_without_room() -> None:
