@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from textual import events
+
 from screens.base import BaseScreen
 from screens.builder_control import BuilderControl
 from tui.client.session import KernelSession
@@ -90,7 +92,7 @@ class BuilderShowing(BaseScreen):
             self._due = True
             self.call_next(self.show_now)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Show what there is room for."""
         self.changed()
 

@@ -6,7 +6,7 @@ import asyncio
 from functools import cached_property
 from typing import Final
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import BindingType
 
 from screens.run_pane import RunPane
@@ -21,8 +21,8 @@ from tui.widgets.tune.rows import scaled, shown_number
 
 TUNE_KEYS: Final[list[BindingType]] = [
     key("t", "tune", "Tune", "training.tune", "Change the optimizer's fields, freeze layers, while it runs"),
-    key("<", "scale_lr(0.5)", "lr ÷2", "training.lr-half", "Half the learning rate from the next step on", show=False),
-    key(">", "scale_lr(2.0)", "lr ×2", "training.lr-double", "Twice the learning rate from then on", show=False),
+    key("<", "scale_lr(0.5)", "Halve lr", "training.lr-half", "Half the learning rate from the next step on"),
+    key(">", "scale_lr(2.0)", "Double lr", "training.lr-double", "Twice the learning rate from then on", show=False),
     key("S", "stop_now", "Stop now", "training.stop-now", "End the run at once, without a checkpoint", show=False),
     key(
         "k", "at_end_of_step('checkpoint')", "Keep", "training.checkpoint", "Write a checkpoint after this step",
@@ -68,7 +68,7 @@ class TrainingTune(TrainingStart):
         self.tune_panel.display = False
         super().show_part(part)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Leave the header of the run free where the panel lies over it."""
         narrow = self.size.width < WIDE
         self.tune_panel.styles.height = max(self.size.height - _AROUND, 4) if narrow else "1fr"
