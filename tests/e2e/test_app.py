@@ -53,9 +53,10 @@ def opened(home: Home) -> Terminal:
 @pytest.fixture
 def app(opened: Terminal) -> Terminal:
     """The app on its Tensors screen."""
+    opened.resize(120, 40)  # a test before this one may have failed
     opened.press("f2")
     opened.wait_for(PROMPT)
-    if EMPTY_INPUT.search(opened.text) is None:  # a test before this one has failed
+    if EMPTY_INPUT.search(opened.text) is None:
         opened.press("ctrl+e", "ctrl+u")
     opened.wait(lambda text: EMPTY_INPUT.search(text) is not None, "an empty input")
     return opened
