@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.small_pages import small_pages
 from tui.runs.along import Along, XScale, start_s
 from tui.runs.series import Series
 from tui.runs.smoothing import Smoothed
@@ -17,6 +20,13 @@ from tui.runs.smoothing import Smoothed
 START_S = 1.7e9
 values = st.floats(width=32) | st.sampled_from([math.nan, math.inf, -math.inf])
 points = st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1e5), values), min_size=1, max_size=80)
+
+
+@pytest.fixture(params=["in memory", "in pages"], scope="module", autouse=True)
+def where(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The points are all in memory, then nearly all on disk: nobody can tell."""
+    with small_pages() if request.param == "in pages" else nullcontext():
+        yield
 
 
 def written(rows: list[tuple[int, float, float]], *, clock: bool) -> Series:
@@ -57,7 +67,7 @@ def test_each_value_is_in_the_column_that_its_x_is_in(
     along = Along(series, XScale("time", start_s=START_S))
     found = along.envelope(seconds)
     for column, (low, high) in enumerate(pairwise(seconds)):
-        x = series.wall_times - START_S
+        x = series.wall_times[:] - START_S
         last = column == len(seconds) - 2
         surely = (x >= low + 2e-6) & (x < high - 2e-6)
         perhaps = (x >= low - 2e-6) & (x <= high + 2e-6 if last else x < high + 2e-6)
@@ -117,7 +127,7 @@ def test_a_smoothed_curve_has_the_places_of_its_points_and_values_of_its_own() -
     point = along.at(50)
     assert point is not None
     assert point.value == pytest.approx(average.values[50])
-    assert along.envelope([0, 99]).high[0] == average.values.max()
+    assert along.envelope([0, 99]).high[0] == average.values[:].max()
     series.append([100], [0], [1000.0])
     assert along.last is not None
     assert 99 < along.last.value < 1000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.unit.small_pages import small_pages
 from tui.runs import smoothing
 from tui.runs.series import Series
 from tui.runs.smoothing import STRENGTHS, Smoothed, recurrence
@@ -17,6 +20,13 @@ from tui.runs.smoothing import STRENGTHS, Smoothed, recurrence
 odd = st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0])
 numbers = st.floats(-1e6, 1e6, width=32) | odd
 strengths = st.sampled_from([strength for strength in STRENGTHS if strength])
+
+
+@pytest.fixture(params=["in memory", "in pages"], scope="module", autouse=True)
+def where(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The points are all in memory, then nearly all on disk: nobody can tell."""
+    with small_pages() if request.param == "in pages" else nullcontext():
+        yield
 
 
 def closed_form(values: list[float], strength: float, *, log: bool) -> list[float]:
@@ -50,7 +60,7 @@ def tensorboards(values: list[float], strength: float) -> list[float]:
 def smoothed(values: list[float], strength: float, *, log: bool = False) -> NDArray[np.floating]:
     average = Smoothed(Series.of(range(len(values)), values), strength, log=log)
     average.update()
-    return average.values
+    return average.values[:]
 
 
 @settings(deadline=None)

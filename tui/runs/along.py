@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tui.runs.envelope import Envelope, EnvelopeMemory, Floats, Integers, Stamp, summarized
+from tui.runs.paged import PagedArray
 from tui.runs.series import Point, Series, step_cuts
 from tui.runs.smoothing import Smoothed
 
@@ -20,6 +21,8 @@ _NEAR = 1e-9
 _NEAR_S = 1e-6
 _LONG_AGO = -1e15
 """Before any x."""
+_AT_ONCE = 1 << 16
+"""Times that are put in order at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,10 @@ class Along:
 
     def point(self, index: int) -> Point:
         """Return a point, with its smoothed value where there is one."""
-        found = self.series.point(index)
-        if self.smoothed is None:
-            return found
         with self.series.lock:
+            found = self.series.point(index)
+            if self.smoothed is None:
+                return found
             self.smoothed.update()
             return Point(found.step, found.wall_time_s, float(self.smoothed.values[index]))
 
@@ -86,7 +89,7 @@ class Along:
     def x_of_step(self, step: float) -> float | None:
         """Return where the first point of ``step`` or later lies; None where there is none."""
         with self.series.lock:
-            index = int(np.searchsorted(self.series.steps, step, side="left"))
+            index = self.series.before(math.ceil(step))
             return self.x_of(index) if index < len(self) else None
 
     def up_to(self, x: float) -> int:
@@ -134,9 +137,10 @@ class Along:
         """Return for each edge the index of the first point at or after it; for the last one, after it."""
         if self.scale.unit == "time":
             moments = edges + self.scale.start_s
-            cut = np.searchsorted(self._clock.times, moments - _NEAR_S, side="left")
-            cut[-1] = np.searchsorted(self._clock.times, moments[-1] + _NEAR_S, side="right")
-            return np.asarray(cut, dtype=np.int64)
+            times = self._clock.times
+            cut = times.search(moments - _NEAR_S, "left")
+            cut[-1] = times.find(float(moments[-1]) + _NEAR_S, "right")
+            return cut
         if self.scale.unit == "epoch":
             edges = edges * self.scale.steps_per_epoch
             whole = np.rint(edges)
@@ -150,30 +154,30 @@ class _Clock:
 
     def __init__(self, series: Series) -> None:
         self._series = series
-        self._times: Floats = np.empty(0)
-        self._length = 0
+        self._times: PagedArray[np.float64] = PagedArray(np.float64)
         self._seen_cuts = 0
 
     @property
-    def times(self) -> NDArray[np.float64]:
-        """Shape (N,): seconds since 1970."""
+    def times(self) -> PagedArray[np.float64]:
+        """Length N: seconds since 1970."""
         series = self._series
         if series.in_time:
             return series.wall_times
         cuts = series.cuts[self._seen_cuts :]
         self._seen_cuts += len(cuts)
-        self._length = min([self._length, *cuts])
-        fresh = series.wall_times[self._length :]
-        if len(fresh):
+        self._times.truncate(min([len(self._times), *cuts]))
+        while len(self._times) < len(series):
+            first = len(self._times)
+            fresh = series.wall_times[first : first + _AT_ONCE]
             usable = fresh[np.isfinite(fresh)]
-            latest = self._times[self._length - 1] if self._length else min(usable[:1], default=0.0)
+            latest = self._times[-1] if first else min(usable[:1], default=np.float64(0.0))
             fresh = np.maximum.accumulate(np.where(np.isfinite(fresh), fresh, latest))
-            self._times = np.concatenate((self._times[: self._length], np.maximum(fresh, latest)))
-            self._length = len(self._times)
-        return self._times[: self._length]
+            self._times.append(np.maximum(fresh, latest))
+        return self._times
 
 
 def start_s(series: Mapping[str, Series]) -> float:
     """Return when the first point of any tag was written, in seconds since 1970; 0 where there is none."""
-    firsts = [float(each.wall_times[0]) for each in series.values() if len(each)]
-    return min((first for first in firsts if np.isfinite(first)), default=0.0)
+    firsts = (each.first for each in series.values())
+    times = (first.wall_time_s for first in firsts if first is not None)
+    return min((time_s for time_s in times if math.isfinite(time_s)), default=0.0)

@@ -8,6 +8,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from tui.runs.bulk import Found, keys_of
 from tui.runs.proto import EVENT, SESSION_START, Event
 from tui.runs.tensors import scalar
 
@@ -55,6 +56,15 @@ class Batch:
             points.drop_from(step)
         self.purge_from = step if self.purge_from is None else min(self.purge_from, step)
 
+    def take(self, found: Found) -> None:
+        """Add what was read of many events, each of one value."""
+        for tag, (steps, wall_times, values) in found.items():
+            points = self.of(tag)
+            points.steps += steps
+            points.wall_times += wall_times
+            points.values += values
+            self.events += len(steps)
+
     def of(self, tag: str) -> Points:
         """Return the points of a tag, empty ones if it is new."""
         points = self.points.get(tag)
@@ -72,6 +82,8 @@ class Decoder:
     """
 
     def __init__(self) -> None:
+        self.known: dict[bytes, tuple[str, int, bytes]] = {}
+        """The layouts that have been learned, for `tui.runs.bulk`."""
         self._layouts: dict[bytes, str] = {}
 
     def take(self, payload: bytes, batch: Batch) -> bool:
@@ -99,8 +111,10 @@ class Decoder:
     def _learn(self, layout: bytes, event: Event) -> None:
         """Remember a layout, if it is exactly that of one ``simple_value`` and nothing else."""
         values = event.summary.value
-        if len(values) == 1 and layout == _layout(values[0].tag):
+        if len(values) == 1 and layout == layout_of(values[0].tag):
             self._layouts[layout] = values[0].tag
+            for key, each in keys_of(values[0].tag, layout).items():
+                self.known.setdefault(key, each)
 
 
 def take_event(event: Event, batch: Batch) -> None:
@@ -139,15 +153,15 @@ def _split(payload: bytes) -> tuple[int, bytes] | None:
     return step, payload[at:-4]
 
 
-def _layout(tag: str) -> bytes:
+def layout_of(tag: str) -> bytes:
     """Return the bytes between step and value of an event whose summary is one ``simple_value``."""
     name = tag.encode()
-    value = b"\x0a" + _varint(len(name)) + name + b"\x15"
-    summary = b"\x0a" + _varint(len(value) + 4) + value
-    return b"\x2a" + _varint(len(summary) + 4) + summary
+    value = b"\x0a" + varint(len(name)) + name + b"\x15"
+    summary = b"\x0a" + varint(len(value) + 4) + value
+    return b"\x2a" + varint(len(summary) + 4) + summary
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)

@@ -19,6 +19,8 @@ from tui.runs.pyramid import (
     POS_INF,
     SUM,
     Pyramid,
+    Values,
+    nothing,
 )
 
 Floats = NDArray[np.float64]
@@ -60,15 +62,16 @@ class Envelope:
         return Envelope(**{name: np.concatenate((old[:start], new)) for name, (old, new) in pairs.items()})
 
 
-def summarized(values: NDArray[np.floating], pyramid: Pyramid, cut: Integers) -> Envelope:
+def summarized(values: Values, pyramid: Pyramid, cut: Integers) -> Envelope:
     """Summarize ``values[cut[c]:cut[c+1]]`` for each column c.
 
     Shape:
         cut: (C+1,), ascending. Every field of the result: (C,).
     """
     first, last = cut[:-1], cut[1:]
-    measures, counts = pyramid.query(values, first, last)
     some = last > first
+    measures, counts = nothing(len(first))
+    measures[:, some], counts[:, some] = pyramid.query(values, first[some], last[some])
     ends = np.full((2, len(first)), np.nan)
     if len(values):
         ends[0, some] = values[first[some]]

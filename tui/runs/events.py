@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
+from tui.runs.bulk import read_known
 from tui.runs.decode import Batch, Decoder
 
 _MASK_DELTA = 0xA282EAD8
@@ -94,7 +95,11 @@ class EventFile:
         at, end, needed = 0, len(data), 0
         headers, take, crc32c = self._headers, self._decoder.take, google_crc32c.value
         self._unreadable_from = None
+        alone_to = 0
         while end - at >= HEADER_BYTES:
+            if at >= alone_to:
+                at, alone_to = self._take_many(data, at, batch)
+                continue
             header = data[at : at + HEADER_BYTES]
             length = headers.get(header)
             if length is None:
@@ -116,6 +121,17 @@ class EventFile:
                 self._bad_records += 1
         self._offset += at
         return needed
+
+    def _take_many(self, data: bytes, at: int, batch: Batch) -> tuple[int, int]:
+        """Take the records from ``at`` on as far as they are all of a known kind and whole.
+
+        Returns where the others begin, and how far to go record by record before it is tried again.
+        """
+        stop, found = read_known(data, at, self._headers, self._decoder.known)
+        if found is None:
+            return at, stop + 1
+        batch.take(found)
+        return stop, stop
 
 
 def _checked_length(header: bytes) -> int | None:

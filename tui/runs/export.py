@@ -1,6 +1,6 @@
 """A run's curves for other programs: CSV with a line for each point, JSON with a list for each tag.
 
-Every point as it was logged: no smoothing, no sampling.
+Every point as it was logged: no smoothing, no sampling. A long run passes through memory in parts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
 
 import numpy as np
 
 from tui.runs.curves import Source
 from tui.runs.series import Series
 
-_CHUNK = 1 << 14
+_CHUNK: Final = 1 << 14
+_IN_MEMORY: Final = 1 << 20
+"""Characters of a list that wait in memory; the rest in a file without a name, beside the one that is written."""
 
 
 def write_csv(reader: Source, path: Path) -> int:
@@ -67,19 +71,34 @@ def write_json(reader: Source, path: Path) -> int:
         count = 0
         file.write(json.dumps(head, allow_nan=False)[:-1] + ', "curves": {')
         for place, (tag, series) in enumerate(sorted(reader.series.items())):
-            columns: list[list[object]] = [[], [], []]
-            for part in _chunks(series):
-                columns[0] += part[0]
-                columns[1] += [_plain(number) for number in part[1]]
-                columns[2] += [_plain(number) for number in part[2]]
-            names = ("steps", "wall_times_s", "values")
-            curve = dict(zip(names, columns, strict=True))
-            file.write(f"{', ' if place else ''}{json.dumps(tag)}: {json.dumps(curve, allow_nan=False)}")
-            count += len(columns[0])
+            file.write(f"{', ' if place else ''}{json.dumps(tag)}: ")
+            count += _write_curve(file, series, path.parent)
         file.write("}}\n")
         return count
 
     return _written(path, write)
+
+
+def _write_curve(file: IO[str], series: Series, beside: Path) -> int:
+    """Write a curve in one pass, so that its lists are equally long whatever becomes of the run meanwhile."""
+    with (
+        SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="ascii", dir=str(beside)) as times,
+        SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="ascii", dir=str(beside)) as values,
+    ):
+        count = 0
+        file.write('{"steps": [')
+        for part in _chunks(series):
+            columns: tuple[Sequence[object], ...] = part
+            for out, column in zip((file, times, values), columns, strict=True):
+                text = json.dumps([_plain(number) for number in column], allow_nan=False)[1:-1]
+                out.write(f"{', ' if count else ''}{text}")
+            count += len(part[0])
+        for name, rest in (("wall_times_s", times), ("values", values)):
+            file.write(f'], "{name}": [')
+            rest.seek(0)
+            shutil.copyfileobj(rest, file)
+        file.write("]}")
+    return count
 
 
 def _plain(value: object) -> object:
@@ -94,6 +113,7 @@ def _chunks(series: Series) -> Iterator[tuple[list[int], list[float], list[float
         with series.lock:
             part = slice(first, first + _CHUNK)
             steps, times, values = series.steps[part], series.wall_times[part], series.values[part]
+        if len(steps):
             numbers = values.tolist() if values.dtype != np.float32 else [float(str(each)) for each in values]
             yield steps.tolist(), times.tolist(), numbers
 

@@ -3,19 +3,19 @@
 Level 0 is the array itself; an entry of level k+1 summarizes ``FAN`` whole entries of level k. Only whole
 blocks are summarized, so an entry, once written, never changes while the array grows: growing is appending on
 every level. A range is answered from the coarsest blocks that lie inside it and at most ``2 * FAN`` entries
-of each finer level.
+of each finer level. The levels are as long as they must be: what is not in memory of them lies in pages.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-FAN = 32
+from tui.runs.paged import PagedArray
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+FAN = 32
+BLOCKS_IN_MEMORY = 1 << 11
+"""Entries of each level that are kept in memory at most."""
 
 LOW, HIGH, LOW_POSITIVE, SUM = range(4)
 NAN, POS_INF, NEG_INF, NON_POSITIVE, FINITE = range(5)
@@ -71,46 +71,38 @@ def _merge(measures: Measures, counts: Counts, more: Measures, more_counts: Coun
     counts += more_counts
 
 
-class _Level:
-    """The blocks of one level, in arrays that grow by half."""
+Values = NDArray[np.floating] | PagedArray[np.floating]
+
+
+class _Level(PagedArray[np.float64]):
+    """The blocks of one level: an entry is the four measures of a block and its five counts, which float64 holds."""
 
     def __init__(self) -> None:
-        self.length = 0
-        self.measures: Measures = np.empty((4, 0))
-        self.counts: Counts = np.empty((5, 0), dtype=np.int64)
+        super().__init__(np.float64, (9,), in_memory=BLOCKS_IN_MEMORY)
 
-    def append(self, measures: Measures, counts: Counts) -> None:
-        end = self.length + measures.shape[1]
-        if end > self.measures.shape[1]:
-            capacity = max(end, self.length * 3 // 2, FAN)
-            self.measures = _grown(self.measures, self.length, capacity)
-            self.counts = _grown(self.counts, self.length, capacity)
-        self.measures[:, self.length : end] = measures
-        self.counts[:, self.length : end] = counts
-        self.length = end
+    def add(self, measures: Measures, counts: Counts) -> None:
+        """Add blocks, (4, n) and (5, n)."""
+        self.append(np.concatenate((measures, counts.astype(np.float64))).T)
 
-    def truncate(self, length: int) -> None:
-        self.length = min(self.length, length)
-
-
-def _grown(rows: NDArray[Scalar], length: int, capacity: int) -> NDArray[Scalar]:
-    out = np.empty((rows.shape[0], capacity), dtype=rows.dtype)
-    out[:, :length] = rows[:, :length]
-    return out
+    def read(self, places: NDArray[np.int64] | slice) -> tuple[Measures, Counts]:
+        """Return the blocks at indices of any shape."""
+        blocks = self[places]
+        rows = blocks.transpose(blocks.ndim - 1, *range(blocks.ndim - 1))
+        return rows[:4].copy(), rows[4:].astype(np.int64)
 
 
 class Pyramid:
     """Summaries of an array that its owner keeps and passes to every call.
 
-    Memory: 72 bytes per block, that is less than 3.5 bytes per value with the slack of growth.
+    Memory: 72 bytes per block, at most `BLOCKS_IN_MEMORY` of each level.
     """
 
     def __init__(self) -> None:
         self._levels: list[_Level] = []
 
-    def extend(self, values: NDArray[np.floating]) -> None:
+    def extend(self, values: Values) -> None:
         """Summarize the whole blocks of ``values`` (all of the array) that are not summarized yet."""
-        have = self._levels[0].length if self._levels else 0
+        have = len(self._levels[0]) if self._levels else 0
         whole = len(values) // FAN
         chunk = 1 << 15
         for first in range(have, whole, chunk):
@@ -121,13 +113,12 @@ class Pyramid:
         if index == len(self._levels):
             self._levels.append(_Level())
         level = self._levels[index]
-        level.append(measures, counts)
-        have = self._levels[index + 1].length if index + 1 < len(self._levels) else 0
-        whole = level.length // FAN
+        level.add(measures, counts)
+        have = len(self._levels[index + 1]) if index + 1 < len(self._levels) else 0
+        whole = len(level) // FAN
         if whole > have:
-            part = slice(have * FAN, whole * FAN)
-            blocks = level.measures[:, part].reshape(4, -1, FAN), level.counts[:, part].reshape(5, -1, FAN)
-            self._append(index + 1, *combine(*blocks))
+            more, more_counts = level.read(slice(have * FAN, whole * FAN))
+            self._append(index + 1, *combine(more.reshape(4, -1, FAN), more_counts.reshape(5, -1, FAN)))
 
     def truncate(self, length: int) -> None:
         """Forget what summarizes anything at or after index ``length`` of the array."""
@@ -135,8 +126,25 @@ class Pyramid:
             length //= FAN
             level.truncate(length)
 
+    def first_with(self, values: Values, measure_index: int, wanted: float) -> int:
+        """Return the index of the first value whose `LOW` or `HIGH` is `wanted`: one of them is."""
+        first, last = 0, len(self._levels[-1]) if self._levels else len(values)
+        for index in range(len(self._levels), -1, -1):
+            part = slice(first, last)
+            entries = (self._levels[index - 1].read(part) if index else measure(values[part]))[0]
+            hits = np.flatnonzero(entries[measure_index] == wanted)
+            if index == 0:
+                return first + int(hits[0])
+            if len(hits):
+                first = (first + int(hits[0])) * FAN
+                last = first + FAN
+            else:  # in none of these blocks: in what comes after the last of them
+                first = last * FAN
+                last = len(self._levels[index - 2]) if index > 1 else len(values)
+        raise AssertionError("the last level is the values")
+
     def query(
-        self, values: NDArray[np.floating], first: NDArray[np.int64], last: NDArray[np.int64]
+        self, values: Values, first: NDArray[np.int64], last: NDArray[np.int64]
     ) -> tuple[Measures, Counts]:
         """Summarize the ranges ``values[first[c]:last[c]]``.
 
@@ -150,10 +158,12 @@ class Pyramid:
             inner_right = np.maximum(right // FAN * FAN, inner_left)
             if index == len(self._levels):
                 inner_left = inner_right = right  # no coarser level: all that is left is read here
-            width = int(max((inner_left - left).max(initial=0), (right - inner_right).max(initial=0)))
+            starts, ends = np.concatenate((left, inner_right)), np.concatenate((inner_left, right))
+            width = int((ends - starts).max(initial=0))
             if width:
-                _merge(measures, counts, *self._gather(values, index, left, inner_left, width))
-                _merge(measures, counts, *self._gather(values, index, inner_right, right, width))
+                more, more_counts = self._gather(values, index, starts, ends, width)
+                for side in (slice(None, len(first)), slice(len(first), None)):
+                    _merge(measures, counts, more[:, side], more_counts[:, side])
             left = np.where(inner_right > inner_left, inner_left // FAN, 0)
             right = np.where(inner_right > inner_left, inner_right // FAN, 0)
             if not right.any():
@@ -162,7 +172,7 @@ class Pyramid:
 
     def _gather(
         self,
-        values: NDArray[np.floating],
+        values: Values,
         index: int,
         left: NDArray[np.int64],
         right: NDArray[np.int64],
@@ -171,12 +181,11 @@ class Pyramid:
         """Summarize entries [left, right) of one level, at most ``width`` of them in each column."""
         place = left[:, None] + np.arange(width)  # (C, width)
         outside = place >= right[:, None]
-        place[outside] = 0
+        place = np.minimum(place, np.maximum(right - 1, 0)[:, None])  # no page is read for nothing
         if index == 0:
             measures, counts = measure(values[place])
         else:
-            level = self._levels[index - 1]
-            measures, counts = level.measures[:, place], level.counts[:, place]
+            measures, counts = self._levels[index - 1].read(place)
         measures[LOW][outside] = measures[LOW_POSITIVE][outside] = np.inf
         measures[HIGH][outside] = -np.inf
         measures[SUM][outside] = 0.0

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from threading import RLock
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tui.runs.envelope import Envelope, EnvelopeMemory, Floats, Integers, Stamp, summarized
-from tui.runs.pyramid import Pyramid, Scalar
+from tui.runs.paged import PagedArray
+from tui.runs.pyramid import FINITE, HIGH, LOW, Pyramid
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class Series:
     """Points of one tag, kept in order of their step.
 
     Points of the same step keep the order they came in. Values are float32 until one comes that float32
-    cannot hold, then float64. Memory: 20 (float64: 24) bytes per point and less than 3.5 for the pyramid,
-    with up to half again while it grows: at most 42 bytes per point.
+    cannot hold, then float64. The newest points are in memory, the others in pages on disk: any of them can be read,
+    and what is read is exact. See NOTE [Bounded memory].
 
-    Reading and appending from two threads is safe.
+    Reading and appending from two threads is safe; `steps`, `wall_times` and `values` are read with `lock` held.
     """
 
     def __init__(self) -> None:
@@ -43,12 +44,11 @@ class Series:
         """Whether all wall times are finite, and none is before that of a step before."""
         self.pyramid = Pyramid()
         """Summaries of the values."""
-        self._length = 0
         self._version = 0
         self._memory = EnvelopeMemory()
-        self._steps: Integers = np.empty(0, dtype=np.int64)
-        self._wall_times: Floats = np.empty(0)
-        self._values: NDArray[np.floating] = np.empty(0, dtype=np.float32)
+        self._steps: PagedArray[np.int64] = PagedArray(np.int64)
+        self._wall_times: PagedArray[np.float64] = PagedArray(np.float64)
+        self._values: PagedArray[np.floating] = PagedArray(np.float32)
 
     @classmethod
     def of(cls, steps: ArrayLike, values: ArrayLike, wall_times: ArrayLike | None = None) -> Series:
@@ -59,7 +59,7 @@ class Series:
         return series
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._steps)
 
     @property
     def version(self) -> int:
@@ -67,32 +67,36 @@ class Series:
         return self._version
 
     @property
-    def steps(self) -> Integers:
-        """Shape (N,), ascending. A view of now: what is appended later is not in it."""
-        return self._steps[: self._length]
+    def steps(self) -> PagedArray[np.int64]:
+        """Length N, ascending. To be sliced: of a long series all of them would not be in memory."""
+        return self._steps
 
     @property
-    def wall_times(self) -> Floats:
-        """Shape (N,): seconds since 1970."""
-        return self._wall_times[: self._length]
+    def wall_times(self) -> PagedArray[np.float64]:
+        """Length N: seconds since 1970."""
+        return self._wall_times
 
     @property
-    def values(self) -> NDArray[np.floating]:
-        """Shape (N,): float32 or float64."""
-        return self._values[: self._length]
+    def values(self) -> PagedArray[np.floating]:
+        """Length N: float32 or float64."""
+        return self._values
+
+    @property
+    def first(self) -> Point | None:
+        """The point of the lowest step; None while there is none."""
+        with self.lock:
+            return self.point(0) if len(self) else None
 
     @property
     def last(self) -> Point | None:
         """The newest point; None while there is none."""
         with self.lock:
-            return self.point(self._length - 1) if self._length else None
+            return self.point(len(self) - 1) if len(self) else None
 
     def x_range(self) -> tuple[float, float] | None:
         """Return the first and the last step; None while there is no point."""
         with self.lock:
-            if not self._length:
-                return None
-            return float(self._steps[0]), float(self._steps[self._length - 1])
+            return (float(self._steps[0]), float(self._steps[-1])) if len(self) else None
 
     def append(self, steps: ArrayLike, wall_times: ArrayLike, values: ArrayLike) -> None:
         """Add points, shape (n,) each.
@@ -109,17 +113,17 @@ class Series:
             order = np.argsort(new_steps, kind="stable")
             new_steps, new_times, new_values = new_steps[order], new_times[order], new_values[order]
         with self.lock:
-            if self._length and new_steps[0] < self._steps[self._length - 1]:
+            if len(self) and new_steps[0] < self._steps[-1]:
                 new_steps, new_times, new_values = self._merged(new_steps, new_times, new_values)
             self._write(new_steps, new_times, new_values)
-            self.pyramid.extend(self._values[: self._length])
+            self.pyramid.extend(self._values)
             self._version += 1
 
     def purge_from(self, step: int) -> int:
         """Drop every point at ``step`` or later; return how many there were."""
         with self.lock:
-            keep = int(np.searchsorted(self._steps[: self._length], step, side="left"))
-            dropped = self._length - keep
+            keep = self.before(step)
+            dropped = len(self) - keep
             if dropped:
                 self._truncate(keep)
                 self._version += 1
@@ -135,10 +139,12 @@ class Series:
         """
         bounds = np.asarray(edges, dtype=np.float64)
         with self.lock:
-            last_step = float(self._steps[self._length - 1]) if self._length else None
+            last_step = float(self._steps[-1]) if len(self) else None
             stamp = Stamp(self._version, len(self.cuts), last_step)
             return self._memory.get(
-                bounds, stamp, lambda part: summarized(self.values, self.pyramid, step_cuts(self.steps, part))
+                bounds,
+                stamp,
+                lambda part: summarized(self._values, self.pyramid, step_cuts(self._steps, part)),
             )
 
     def at(self, x: float) -> Point | None:
@@ -149,16 +155,20 @@ class Series:
 
     def up_to(self, x: float) -> int:
         """Return how many points are at step ``x`` or before."""
+        whole = math.floor(max(-(2.0**62), min(x, 2.0**62)))
         with self.lock:
-            return int(
-                np.searchsorted(self.steps, math.floor(max(-(2.0**62), min(x, 2.0**62))), side="right")
-            )
+            return self._steps.find(whole, "right")
+
+    def before(self, step: int) -> int:
+        """Return how many points are at steps before ``step``."""
+        with self.lock:
+            return self._steps.find(step, "left")
 
     def first_after(self, x: float) -> float | None:
         """Return the first step after ``x`` that has a point; None where there is none."""
         with self.lock:
             index = self.up_to(x)
-            return float(self._steps[index]) if index < self._length else None
+            return float(self._steps[index]) if index < len(self) else None
 
     def beside(
         self, low: float, high: float
@@ -168,73 +178,57 @@ class Series:
             left, right = self.up_to(math.ceil(low) - 1) - 1, self.up_to(high)
             return (
                 (float(self._steps[left]), float(self._values[left])) if left >= 0 else None,
-                (float(self._steps[right]), float(self._values[right])) if right < self._length else None,
+                (float(self._steps[right]), float(self._values[right])) if right < len(self) else None,
             )
 
     def best(self, *, largest: bool) -> Point | None:
         """Return the point of the largest or smallest finite value, the first of equals; None without any."""
+        kind = HIGH if largest else LOW
         with self.lock:
-            values = self._values[: self._length]
-            finite = np.isfinite(values)
-            if not finite.any():
+            measures, counts = self.pyramid.query(self._values, np.array([0]), np.array([len(self)]))
+            if not counts[FINITE, 0]:
                 return None
-            worst = -np.inf if largest else np.inf
-            ranked = np.where(finite, values, worst)
-            return self.point(int(ranked.argmax() if largest else ranked.argmin()))
+            return self.point(self.pyramid.first_with(self._values, kind, float(measures[kind, 0])))
 
     def point(self, index: int) -> Point:
         """Return one of the points, counted from 0."""
-        return Point(int(self._steps[index]), float(self._wall_times[index]), float(self._values[index]))
+        with self.lock:
+            return Point(int(self._steps[index]), float(self._wall_times[index]), float(self._values[index]))
 
     def _merged(self, steps: Integers, times: Floats, values: Floats) -> tuple[Integers, Floats, Floats]:
         """Cut off the points after ``steps[0]``; return them merged with the new ones, in order of step."""
-        keep = int(np.searchsorted(self._steps[: self._length], steps[0], side="right"))
-        tail = slice(keep, self._length)
-        all_steps = np.concatenate((self._steps[tail], steps))
+        keep = self._steps.find(int(steps[0]), "right")
+        all_steps = np.concatenate((self._steps[keep:], steps))
         order = np.argsort(all_steps, kind="stable")
-        all_times = np.concatenate((self._wall_times[tail], times))[order]
-        all_values = np.concatenate((self._values[tail].astype(np.float64), values))[order]
+        all_times = np.concatenate((self._wall_times[keep:], times))[order]
+        all_values = np.concatenate((self._values[keep:].astype(np.float64), values))[order]
         self._truncate(keep)
         return all_steps[order], all_times, all_values
 
     def _truncate(self, length: int) -> None:
-        self._length = length
+        for each in (self._steps, self._wall_times, self._values):
+            each.truncate(length)
         self.cuts.append(length)
         self.pyramid.truncate(length)
 
     def _write(self, steps: Integers, times: Floats, values: Floats) -> None:
-        before = self._wall_times[self._length - 1] if self._length else times[0]
+        before = self._wall_times[-1] if len(self) else times[0]
         in_order = times[0] >= before and np.all(times[1:] >= times[:-1])
         if not (in_order and np.isfinite(times[0]) and np.isfinite(times[-1])):
             self.in_time = False
-        end = self._length + len(steps)
-        if end > len(self._steps):
-            capacity = max(end, self._length * 3 // 2, 64)
-            self._steps = _resized(self._steps, self._length, capacity)
-            self._wall_times = _resized(self._wall_times, self._length, capacity)
-            self._values = _resized(self._values, self._length, capacity)
         if self._values.dtype == np.float32 and not _fits_float32(values):
-            with np.errstate(invalid="ignore"):  # of room that nothing was written to yet
-                self._values = self._values.astype(np.float64)
-        self._steps[self._length : end] = steps
-        self._wall_times[self._length : end] = times
-        self._values[self._length : end] = values
-        self._length = end
+            self._values = self._values.astype(np.float64)
+        self._steps.append(steps)
+        self._wall_times.append(times)
+        self._values.append(values)
 
 
-def step_cuts(steps: Integers, edges: Floats) -> Integers:
+def step_cuts(steps: PagedArray[np.int64], edges: Floats) -> Integers:
     """Return, for each edge, the index of the first step at or after it; for the last one, after it."""
     whole = np.clip(np.ceil(edges), -(2.0**62), 2.0**62).astype(np.int64)
-    cut = np.searchsorted(steps, whole, side="left")
-    last = np.clip(np.floor(edges[-1]), -(2.0**62), 2.0**62).astype(np.int64)
-    cut[-1] = np.searchsorted(steps, last, side="right")
-    return np.asarray(cut, dtype=np.int64)
-
-
-def _resized(array: NDArray[Scalar], length: int, capacity: int) -> NDArray[Scalar]:
-    out = np.empty(capacity, dtype=array.dtype)
-    out[:length] = array[:length]
-    return out
+    cut = steps.search(whole, "left")
+    cut[-1] = steps.find(int(np.clip(np.floor(edges[-1]), -(2.0**62), 2.0**62)), "right")
+    return cut
 
 
 def _fits_float32(values: Floats) -> bool:

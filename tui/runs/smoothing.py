@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tui.runs.envelope import Floats
+from tui.runs.paged import PagedArray
 from tui.runs.pyramid import Pyramid
 from tui.runs.series import Series
 
@@ -44,8 +44,7 @@ class _State:
 class Smoothed:
     """A series under a moving average: a value for each of its points, and their pyramid.
 
-    Memory: 4 (of a float64 series: 8) bytes per point and less than 3.5 for the pyramid, with up to half again
-    while it grows.
+    The newest are in memory, as those of the series are: see NOTE [Bounded memory].
     """
 
     def __init__(self, series: Series, strength: float, *, log: bool = False) -> None:
@@ -54,23 +53,22 @@ class Smoothed:
         self.strength = strength
         self.log = log
         self.pyramid = Pyramid()
-        self._values: NDArray[np.floating] = np.empty(0, dtype=np.float32)
-        self._length = 0
+        self._values: PagedArray[np.floating] = PagedArray(np.float32)
         self._seen_cuts = 0
         self._states: list[_State] = []  # before each chunk
         self._state = _State(0.0, 0)  # after the last point
 
     @property
-    def values(self) -> NDArray[np.floating]:
-        """Shape (N,): of the points that have been smoothed."""
-        return self._values[: self._length]
+    def values(self) -> PagedArray[np.floating]:
+        """Length N: of the points that have been smoothed. Read with the lock of the series held."""
+        return self._values
 
     @property
     def behind(self) -> int:
         """How many points of the series are not smoothed yet."""
         with self.series.lock:
             self._follow_cuts()
-            return len(self.series) - self._length
+            return len(self.series) - len(self._values)
 
     def update(self) -> None:
         """Smooth what is new in the series. A thread may do it: nothing is held for longer than a chunk."""
@@ -80,19 +78,20 @@ class Smoothed:
     def _next_chunk(self) -> bool:
         with self.series.lock:
             self._follow_cuts()
-            first, count = self._length, len(self.series)
+            first, count = len(self._values), len(self.series)
             if first >= count:
                 return False
             last = min(count, (first // CHUNK + 1) * CHUNK)
             if first % CHUNK == 0:
                 self._states.append(self._state)
             raw = self.series.values
-            self._reserve(count, raw.dtype)
-            self._values[first:last], self._state = _smoothed(
+            if self._values.dtype != raw.dtype:
+                self._values = self._values.astype(raw.dtype)
+            smooth, self._state = _smoothed(
                 raw[first:last].astype(np.float64), self.strength, self._state, log=self.log
             )
-            self._length = last
-            self.pyramid.extend(self.values)
+            self._values.append(smooth)
+            self.pyramid.extend(self._values)
             return last < count
 
     def _follow_cuts(self) -> None:
@@ -101,21 +100,13 @@ class Smoothed:
         if not cuts:
             return
         self._seen_cuts += len(cuts)
-        if min(cuts) >= self._length:
+        if min(cuts) >= len(self._values):
             return
         chunk = min(min(cuts) // CHUNK, len(self._states) - 1)
         self._state = self._states[chunk]
-        self._length = chunk * CHUNK
         del self._states[chunk:]
-        self.pyramid.truncate(self._length)
-
-    def _reserve(self, count: int, dtype: np.dtype[np.floating]) -> None:
-        if self._values.dtype != dtype:
-            self._values = self._values.astype(dtype)
-        if count > len(self._values):
-            grown = np.empty(max(count, self._length * 3 // 2, 64), dtype=dtype)
-            grown[: self._length] = self.values
-            self._values = grown
+        self._values.truncate(chunk * CHUNK)
+        self.pyramid.truncate(chunk * CHUNK)
 
 
 def _smoothed(values: Floats, strength: float, before: _State, *, log: bool) -> tuple[Floats, _State]:

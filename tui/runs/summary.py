@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import LOSS, RunInfo
 from tui.runs.record import RunRecord
@@ -69,13 +67,14 @@ def step_series(series: Mapping[str, Series]) -> Series | None:
 
 def steps_per_s(series: Series, window_s: float = RATE_WINDOW_S) -> float | None:
     """Return the steps per second over the last ``window_s`` seconds of the log; None with too few points."""
-    times, steps = series.wall_times, series.steps
-    count = min(len(times), len(steps))
-    if count < 2:
-        return None
-    begin = min(int(np.searchsorted(times[:count], times[count - 1] - window_s)), count - 2)
-    elapsed_s = float(times[count - 1] - times[begin])
-    return float(steps[count - 1] - steps[begin]) / elapsed_s if elapsed_s > 0 else None
+    with series.lock:
+        count = len(series)
+        if count < 2:
+            return None
+        last = series.point(count - 1)
+        begin = series.point(min(series.wall_times.find(last.wall_time_s - window_s, "left"), count - 2))
+    elapsed_s = last.wall_time_s - begin.wall_time_s
+    return (last.step - begin.step) / elapsed_s if elapsed_s > 0 else None
 
 
 def eta_s(step: int, total_steps: int | None, rate: float | None) -> float | None:
