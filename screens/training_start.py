@@ -12,19 +12,24 @@ from textual.binding import Binding
 from textual.widgets import ContentSwitcher
 
 from screens.base import BaseScreen
+from screens.run_pane import RunPane
 from tui import paths
 from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.messages import StartRun
 from tui.protocol.preset import PresetError, PresetInfo, read_preset
 from tui.protocol.run import RunSpec
 from tui.protocol.training import DryRun, ListChoices, PlanSchedule, SchedulePlan
+from tui.protocol.viewing import CancelCompute
 from tui.widgets.run.picker import RunPicker
 from tui.widgets.start.memory import remember, remembered
+from tui.widgets.start.rows import ENDING, TRYING
 from tui.widgets.start.view import StartView
 
 TROUBLE = (KernelDied, KernelRefused, TimeoutError)
 PLAN_AFTER_S = 0.15
 """How long after a change the learning rate is asked for: nothing is asked for each key of a burst."""
+END_S = 5.0
+"""How long the kernel has to note that a dry run is to end."""
 PATIENCE_S = 30.0
 """How long a plan of the learning rate may take."""
 
@@ -104,23 +109,39 @@ class TrainingStart(BaseScreen):
         auto = status.device if status is not None else ""
         own = ["cuda"] if auto.startswith("cuda") else ["mps"] if auto.startswith("mps") else []
         values = remembered(paths.start_file(), spec.preset)
-        self.start_view.show(preset, spec, values, device=auto, devices=("auto", *own, "cpu"))
+        self.start_view.show(
+            preset,
+            spec,
+            values,
+            device=auto,
+            devices=("auto", *own, "cpu"),
+            suggested_lr=self._suggested_lr(spec),
+        )
         self.show_part("start")
         self.start_view.focus_form()
         self.read_choices()
         if problem:
             self.start_view.refuse(problem)
 
+    def _suggested_lr(self, spec: RunSpec) -> float | None:
+        """Return the learning rate that the run shown last has found for this preset; None where it has not."""
+        reader = self.query_one(RunPane).reader
+        info = reader.record.info if reader is not None else None
+        return info.suggested_lr if info is not None and info.experiment == spec.experiment else None
+
     @on(StartView.Left)
     def start_left(self) -> None:
-        """Give up what is waited for; else go back to the list."""
+        """End the dry run, or give up what is waited for; else go back to the list."""
         view = self.start_view
-        if view.waits:
+        if view.waits == TRYING:
+            view.doing(ENDING)
+            self.end_dry_run()
+        elif view.waits:
             self.workers.cancel_group(self, "start-form")
             self.workers.cancel_group(self, "dry")
             view.doing("")
-            return
-        self.back_to_list()
+        else:
+            self.back_to_list()
 
     def back_to_list(self) -> None:
         """Show the list; the screen's."""
@@ -132,20 +153,24 @@ class TrainingStart(BaseScreen):
     def start_wanted(self, event: StartView.Started) -> None:
         """Train what was filled in."""
         view = self.start_view
+        dry_too = view.waits in (TRYING, ENDING)
+        self.workers.cancel_group(self, "dry")
         view.doing(
             "starting"
             if self.session is None or self.session.state != "starting"
             else "waiting for the kernel"
         )
-        self.start_filled_in(event)
+        self.start_filled_in(event, end_dry_run=dry_too)
 
     @work(exclusive=True, group="start-form")
-    async def start_filled_in(self, event: StartView.Started) -> None:
-        """Train; a refusal is said in the form and nothing is lost."""
+    async def start_filled_in(self, event: StartView.Started, *, end_dry_run: bool = False) -> None:
+        """Train; a refusal is said in the form and nothing is lost. `end_dry_run`: one that is under way first."""
         view = self.start_view
         assert self.session is not None
         await self.session.ready()
         try:
+            if end_dry_run:
+                await self.session.ask(CancelCompute(), timeout_s=END_S)
             await self.session.ask(StartRun(event.spec))
         except TROUBLE as error:
             view.refuse(reason(error))
@@ -168,9 +193,21 @@ class TrainingStart(BaseScreen):
         try:
             report = await self.session.ask(DryRun(event.spec))
         except TROUBLE as error:
-            self.start_view.refuse(reason(error))
+            if isinstance(error, KernelRefused) and error.refusal.kind == "cancelled":
+                self.start_view.show_ended(reason(error))
+            else:
+                self.start_view.refuse(reason(error))
             return
         self.start_view.show_report(report, event.spec)
+
+    @work(group="dry")
+    async def end_dry_run(self) -> None:
+        """Have the kernel end the dry run; what waits for its report hears of it."""
+        assert self.session is not None
+        try:
+            await self.session.ask(CancelCompute(), timeout_s=END_S)
+        except TROUBLE as error:
+            self.start_view.refuse(f"the dry run was not ended: {reason(error)}")
 
     @on(StartView.Edited)
     @work(exclusive=True, group="plan")

@@ -23,7 +23,6 @@ TUNE_KEYS: Final[list[BindingType]] = [
     key("t", "tune", "Tune", "training.tune", "Change the optimizer's fields, freeze layers, while it runs"),
     key("<", "scale_lr(0.5)", "Halve lr", "training.lr-half", "Half the learning rate from the next step on"),
     key(">", "scale_lr(2.0)", "Double lr", "training.lr-double", "Twice the learning rate from then on", show=False),
-    key("S", "stop_now", "Stop now", "training.stop-now", "End the run at once, without a checkpoint", show=False),
     key(
         "k", "at_end_of_step('checkpoint')", "Keep", "training.checkpoint", "Write a checkpoint after this step",
         show=False,
@@ -32,6 +31,7 @@ TUNE_KEYS: Final[list[BindingType]] = [
         "E", "at_end_of_step('evaluate')", "Evaluate", "training.evaluate", "Evaluate after this step, then go on",
         show=False,
     ),
+    key("S", "stop_now", "Stop now", "training.stop-now", "End the run at once, without a checkpoint", show=False),
 ]  # fmt: skip
 STEERING: Final = frozenset({"tune", "scale_lr", "stop_now", "at_end_of_step"})
 """Actions that need a run of this session in progress."""

@@ -13,13 +13,15 @@ from torch.optim import lr_scheduler
 
 from tui.kernel.training.parts.chosen import (
     ChoiceError,
+    check_optimizer,
+    check_scheduler,
     chosen_loss,
     chosen_model,
     chosen_optimizer,
     chosen_scheduler,
-    read_literal,
 )
 from tui.kernel.training.parts.offered import Kind, offered
+from tui.kernel.training.parts.written import read_literal
 
 
 def parameters() -> list[nn.Parameter]:
@@ -89,19 +91,19 @@ WRONG = [
     (chosen_loss, "HuberLoss('mean', reduction='sum')", "given reduction twice"),
     (chosen_loss, "MSELoss(reduction='none')", "one number per batch"),
     (chosen_loss, "CTCLoss", "not (output, target)"),
-    (chosen_loss, "CrossEntropyLoss(label_smoothing='a')", "takes float, got 'a'"),
+    (chosen_loss, "CrossEntropyLoss(label_smoothing='a')", "takes a number, got 'a'"),
     (chosen_loss, "CrossEntropyLoss(weight=['a'])", "takes a list of numbers"),
     (chosen_loss, "", "cannot be read"),
     (chosen_loss, "MSELoss(**{})", "without **"),
     (chosen_loss, "MSELoss() + L1Loss()", "no name with arguments"),
     (lambda text: chosen_optimizer(text, parameters()), "Adamm", "torch.optim has no 'Adamm'; did you mean 'Adam'?"),
     (lambda text: chosen_optimizer(text, parameters()), "Adam(lr=-1)", "Invalid learning rate: -1"),
-    (lambda text: chosen_optimizer(text, parameters()), "Adam(lr=True)", "takes float, got True"),
+    (lambda text: chosen_optimizer(text, parameters()), "Adam(lr=True)", "takes a number, got True"),
     (lambda text: chosen_optimizer(text, parameters()), "Adam(betas=(0.9,))", "got (0.9,)"),
     (lambda text: chosen_optimizer(text, parameters()), "Optimizer", "has no 'Optimizer'"),
     (lambda text: chosen_optimizer(text, []), "Adam", "no parameters"),
     (lambda text: chosen_scheduler(text, optimizer()), "StepLR", "StepLR needs step_size: StepLR(step_size=…)"),
-    (lambda text: chosen_scheduler(text, optimizer()), "StepLR(2.5)", "takes int, got 2.5"),
+    (lambda text: chosen_scheduler(text, optimizer()), "StepLR(2.5)", "takes a whole number, got 2.5"),
     (lambda text: chosen_scheduler(text, optimizer()), "LambdaLR(3)", "needs lr_lambda, which no text can give"),
     (lambda text: chosen_scheduler(text, optimizer()), "SequentialLR", "needs schedulers"),
     (lambda text: chosen_scheduler(text, optimizer()), "ReduceLROnPlateau('mn')", "takes 'min' or 'max', got 'mn'"),
@@ -181,3 +183,29 @@ def test_what_is_no_model(text: str, words: str) -> None:
     with pytest.raises(ChoiceError, match=re.escape(words)):
         chosen_model(text, namespace)
     assert Tricky.asked == 0
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_parameters_that_an_optimizer_does_not_take_are_named() -> None:
+    assert type(check_optimizer("Muon(lr=0.1)")).__name__ == "Muon"
+    model = nn.Linear(2, 3)
+    names = [name for name, _ in model.named_parameters()]
+    with pytest.raises(
+        ChoiceError, match=r"^Muon takes matrices \(2 dimensions\) alone; bias \(3,\) of this model is"
+    ):
+        chosen_optimizer("Muon(lr=0.1)", model.parameters(), names)
+    with pytest.raises(ChoiceError, match="torch refuses Muon"):
+        chosen_optimizer("Muon(lr=-1)", model.parameters(), names)
+    with pytest.raises(ChoiceError, match="torch refuses Muon"):
+        check_optimizer("Muon(lr=-1)")
+
+
+def test_an_argument_is_told_in_words() -> None:
+    with pytest.raises(ChoiceError, match="takes a number or a list of numbers, got 'a'"):
+        chosen_scheduler("OneCycleLR('a')", optimizer())
+    with pytest.raises(ChoiceError, match="betas of Adam takes a tuple of 2 numbers, got 3"):
+        chosen_optimizer("Adam(betas=3)", parameters())
+    with pytest.raises(ChoiceError, match="StepLR needs step_size"):
+        check_scheduler("StepLR")
+    check_scheduler("StepLR(2)")
+    check_scheduler("none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,6 +26,7 @@ from tests.kernel.training_oracle import (
     wait_for,
 )
 from tui.kernel.training import RunRefused, Trainer
+from tui.kernel.training.dry.run import dry_run
 from tui.kernel.training.keep.best import criterion
 from tui.kernel.training.parts.loaders import with_workers
 from tui.kernel.training.trouble.refusals import SettingsError
@@ -573,6 +575,27 @@ def test_chosen_parts_take_the_place_of_the_presets(
     assert record(Path(state.folder))["settings"]["loss"] == settings.loss
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_an_optimizer_of_matrices_trains_a_model_of_matrices_and_is_refused_for_others_by_name(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    settings = RunSettings(optimizer="Muon(lr=0.02)")
+    matrices = (
+        "def model():\n    return nn.Sequential(nn.Linear(6, 8, False), nn.ReLU(), nn.Linear(8, 2, False))"
+    )
+    folder = run(
+        trainer, write_preset("matrices", model=matrices), tmp_path, knobs={"epochs": 1}, settings=settings
+    )
+    assert len(losses(folder)) == 5
+    tried = dry_run(
+        RunSpec(write_preset(), "/nowhere", device="cpu", settings=settings), {}, threading.Event()
+    )
+    words = "Muon takes matrices (2 dimensions) alone; 0.bias (8,) and 3 more of this model are none"
+    assert tried.problem.startswith(words)
+    folder = run(trainer, write_preset(), tmp_path, status="failed", settings=settings)
+    assert record(folder)["error"]["message"].startswith(words)
+
+
 def test_none_is_no_schedule(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
     schedule = """
         def optimizer(parameters):
@@ -599,6 +622,8 @@ def test_none_is_no_schedule(trainer: Trainer, write_preset: WritePreset, tmp_pa
         (RunSettings(loss="HubertLoss()"), "HubertLoss"),
         (RunSettings(optimizer="SGD(lr='fast')"), "lr"),
         (RunSettings(model="missing"), "missing"),
+        (RunSettings(scheduler="StepLR"), "StepLR needs step_size"),
+        (RunSettings(scheduler="CosineLR()"), "has no 'CosineLR'"),
     ],
 )
 def test_mistakes_are_said_before_there_is_a_run(

@@ -23,7 +23,7 @@ from tui.kernel.training.steer.live import LiveRun
 from tui.kernel.training.steer.schedule_shift import set_learning_rate
 from tui.kernel.training.steer.steering import Asked, Steering
 from tui.kernel.training.steer.tunable import TuneError, checked, checked_clip, fields_of
-from tui.protocol.run import RunSpec
+from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import Freeze, Tune, TuneTable
 
 WritePreset = Callable[..., str]
@@ -397,18 +397,18 @@ def test_fields_are_numbers_flags_and_tuples_without_the_dangerous_ones() -> Non
 
 REFUSED: list[tuple[Any, dict[str, Any], str, str, str]] = [
     (torch.optim.SGD, {}, "lr", "-1", "Invalid learning rate: -1"),
-    (torch.optim.SGD, {}, "lr", "'fast'", "takes float"),
+    (torch.optim.SGD, {}, "lr", "'fast'", "takes a number, got"),
     (torch.optim.SGD, {}, "lr", "nan", "finite"),
     (torch.optim.SGD, {}, "lr", "inf", "finite"),
     (torch.optim.SGD, {}, "lr", "model.lr", "no plain value"),
     (torch.optim.SGD, {}, "lr", "0.1 0.2", "cannot be read"),
-    (torch.optim.SGD, {}, "lr", "True", "takes float"),
+    (torch.optim.SGD, {}, "lr", "True", "takes a number, got"),
     (torch.optim.SGD, {}, "nesterov", "True", "Nesterov momentum requires a momentum"),
-    (torch.optim.SGD, {}, "nesterov", "1", "takes bool"),
+    (torch.optim.SGD, {}, "nesterov", "1", "takes True or False, got 1"),
     (torch.optim.SGD, {}, "fused", "True", "cannot be changed while it runs"),
     (torch.optim.SGD, {}, "maximize", "True", "cannot be changed while it runs"),
     (torch.optim.Adam, {}, "betas", "(0.9, 1.5)", "Invalid beta"),
-    (torch.optim.Adam, {}, "betas", "(0.9,)", "takes tuple"),
+    (torch.optim.Adam, {}, "betas", "(0.9,)", "takes a tuple of 2 numbers, got"),
     (torch.optim.Adam, {}, "amsgrad", "True", "kept no max_exp_avg_sq"),
     (torch.optim.RMSprop, {}, "momentum", "0.9", "kept no momentum_buffer"),
     (torch.optim.RMSprop, {}, "centered", "True", "kept no grad_avg"),
@@ -548,6 +548,19 @@ def test_what_cannot_be_steered() -> None:
     lbfgs = Steering(live(model, torch.optim.LBFGS(model.parameters())))
     with pytest.raises(TuneError, match="all parameters as one"):
         lbfgs.freeze(Freeze("0", True))
+
+
+def test_a_run_over_a_range_of_rates_sets_the_rate_itself(paused: Callable[..., Paused]) -> None:
+    run = paused({"settings": RunSettings(kind="lr_range", max_steps=4), "knobs": {}})
+    run.steps(1)
+    with pytest.raises(TuneError, match="sets lr itself before every step; when it has ended"):
+        run.steering.tune(Tune("lr", "0.5"))
+    assert next(field.text for field in run.steering.table().fields if field.name == "lr") != "0.5"
+    run.steering.tune(Tune("weight_decay", "0.5"))
+    folder = run.to_the_end()
+    assert [change["name"] for change in json.loads((folder / "run.json").read_text())["changes"]] == [
+        "weight_decay"
+    ]
 
 
 def test_layers_are_those_of_named_modules() -> None:

@@ -127,3 +127,42 @@ def model():
     assert not [news for news in ear.heard if isinstance(news, CellPrinted)]
     await session.ask(StartRun(spec))
     await status_when(session, lambda now: now.run is not None and now.run.status == "finished")
+
+
+async def test_a_dry_run_whose_loader_hangs_is_ended_and_a_run_begins(
+    session: KernelSession, tmp_path: Path
+) -> None:
+    spec = spec_of(tmp_path)
+    began = tmp_path / "began"
+    hung = tmp_path / "hung.py"
+    hanging = f"""
+import pathlib as _paths
+import time as _time
+from torch.utils.data import Dataset as _Dataset, DataLoader as _DataLoader
+
+
+class _Rows(_Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        _paths.Path({str(began)!r}).touch()
+        _time.sleep(600)
+
+
+def data():
+    return {{"train": _DataLoader(_Rows(), 2)}}
+"""
+    hung.write_text(Path(spec.preset).read_text() + hanging)
+    held = RunSpec(str(hung), str(tmp_path / "runs"), device="cpu")
+    asked = asyncio.ensure_future(session.ask(DryRun(held), timeout_s=60))
+    async with asyncio.timeout(60):
+        while not began.exists():
+            await asyncio.sleep(0.02)
+    assert (await session.ask(CancelCompute())).was_running
+    # the hung thread is left behind and stands in nobody's way
+    await session.ask(StartRun(spec), timeout_s=30)
+    with pytest.raises(KernelRefused, match=r"Cancelled; it was in data, at hung.py:\d+ in __getitem__"):
+        await asked
+    await status_when(session, lambda now: now.run is not None and now.run.status == "finished")
+    assert (await session.ask(DryRun(spec), timeout_s=60)).ok

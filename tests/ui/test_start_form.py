@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from screens.training import TrainingScreen
-from tests.ui.fake_session import FakeSession, Shelf, make_app, opened, screen_text, shown, typed, until
+from tests.ui.fake_session import FakeSession, R, Shelf, make_app, opened, screen_text, shown, typed, until
+from tests.ui.keyboard import pressed
+from tests.ui.written_runs import INFO, WrittenRun
 from tui import paths
 from tui.client.errors import KernelRefused
-from tui.protocol.messages import Refusal, StartRun
+from tui.protocol.messages import Refusal, Request, StartRun
 from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import (
     Choice,
@@ -27,11 +31,13 @@ from tui.protocol.training import (
     PlanSchedule,
     SchedulePlan,
 )
+from tui.protocol.viewing import CancelCompute
 from tui.widgets.key_bar import KeyBar, fitting
 from tui.widgets.record_table import RecordTable
 from tui.widgets.run.entries import PresetEntry
 from tui.widgets.run.picker import RunPicker
 from tui.widgets.start.form import StartForm
+from tui.widgets.start.memory import remember
 from tui.widgets.start.view import StartView
 
 PRESET = '''
@@ -74,15 +80,16 @@ def preset(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def form_of(
-    preset: Path, session: FakeSession, size: tuple[int, int] = (120, 40)
+    preset: Path, session: FakeSession, size: tuple[int, int] = (120, 40), choices: Choices = CHOICES
 ) -> AsyncIterator[Pilot[int]]:
     """The form of a preset, opened from the list."""
-    session.answers[ListChoices] = CHOICES
+    session.answers[ListChoices] = choices
     shelf = Shelf([PresetEntry(preset, "tiny", "Learns nothing")])
     async with opened(make_app(session, first="training", shelf=shelf), size) as pilot:
         await until(pilot, lambda: pilot.app.screen.query_one("#presets", RecordTable).row_count == 1)
-        await pilot.press("enter")
-        await until(pilot, lambda: form(pilot).has_focus)
+        await pressed(pilot, "enter")
+        await until(pilot, lambda: form(pilot).has_focus and view(pilot).laid_out)
+        await pilot.pause()
         yield pilot
 
 
@@ -121,7 +128,7 @@ async def test_enter_enter_trains_it_as_it_is(preset: Path) -> None:
             "auto (cpu)",
         ):
             assert expected in screen_text(pilot.app)
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: session.of(StartRun))
         assert started(session) == RunSpec(str(preset), "/nowhere/runs", "tiny")
 
@@ -142,7 +149,7 @@ async def test_an_enter_before_there_is_room_to_draw_starts_it(preset: Path) -> 
     session = FakeSession()
     async with form_of(preset, session) as pilot:
         go_to(pilot, "knob.lr")
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await until(pilot, lambda: shown(screen_of(pilot).query_one(RunPicker)))
         screen_of(pilot).open_form(RunSpec(str(preset), "/nowhere/runs", "tiny"))
         form(pilot).action_enter()
@@ -154,7 +161,7 @@ async def test_the_cursor_stays_in_sight_when_the_form_shrinks(preset: Path) -> 
     session.answers[DryRun] = DryReport((DryStep("data", True),))
     async with form_of(preset, session, (80, 24)) as pilot:
         go_to(pilot, "fold:length")
-        await pilot.press("d")
+        await pressed(pilot, "d")
         await until(
             pilot, lambda: "it would train" in screen_text(pilot.app) and view(pilot).has_class("-report")
         )
@@ -165,15 +172,15 @@ async def test_what_is_filled_in_is_trained_and_there_the_next_time(preset: Path
     session = FakeSession()
     async with form_of(preset, session) as pilot:
         go_to(pilot, "knob.lr")
-        await pilot.press("1", "e", "minus", "1", "enter")
+        await pressed(pilot, "1", "e", "minus", "1", "enter")
         assert form(pilot).current_key == "knob.bias"
-        await pilot.press("space")
+        await pressed(pilot, "space")
         go_to(pilot, "set.precision")
-        await pilot.press("space")
+        await pressed(pilot, "space")
         go_to(pilot, "set.clip_norm")
-        await pilot.press("enter", "2", "down")
+        await pressed(pilot, "enter", "2", "down")
         assert "4 changed" in screen_text(pilot.app)
-        await pilot.press("home", "enter")
+        await pressed(pilot, "home", "enter")
         await until(pilot, lambda: session.of(StartRun))
         spec = started(session)
         assert spec.knobs == {"lr": 0.1, "bias": False}
@@ -182,7 +189,7 @@ async def test_what_is_filled_in_is_trained_and_there_the_next_time(preset: Path
     assert json.loads(paths.start_file().read_text())[str(preset)]["knob.lr"] == "0.1"
     async with form_of(preset, FakeSession()) as pilot:
         await until(pilot, lambda: "4 as last time" in screen_text(pilot.app))
-        await pilot.press("D")
+        await pressed(pilot, "D")
         await until(pilot, lambda: "as it is" in screen_text(pilot.app))
         assert view(pilot).spec == RunSpec(str(preset), "/nowhere/runs", "tiny")
 
@@ -191,26 +198,28 @@ async def test_a_wrong_value_stays_in_its_field_with_words_until_it_is_right(pre
     session = FakeSession()
     async with form_of(preset, session) as pilot:
         go_to(pilot, "knob.epochs")
-        await pilot.press("2", ".", "5", "enter")
-        await until(pilot, lambda: "epochs takes int such as 10, got '2.5'" in screen_text(pilot.app))
-        await pilot.press("down", "down")
+        await pressed(pilot, "2", ".", "5", "enter")
+        await until(
+            pilot, lambda: "epochs takes a whole number, such as 4, got '2.5'" in screen_text(pilot.app)
+        )
+        await pressed(pilot, "down", "down")
         assert form(pilot).current_key == "knob.epochs"
         form(pilot).action_start()
         await pilot.pause()
         assert session.of(StartRun) == []
-        await pilot.press("backspace", "backspace", "enter")
+        await pressed(pilot, "backspace", "backspace", "enter")
         await until(pilot, lambda: view(pilot).spec.knobs == {"epochs": 2})
-        await pilot.press("up", "delete")
+        await pressed(pilot, "up", "delete")
         await until(pilot, lambda: view(pilot).spec.knobs == {})
 
 
 async def test_escape_gives_up_an_edit_then_the_form(preset: Path) -> None:
     async with form_of(preset, FakeSession()) as pilot:
         go_to(pilot, "knob.lr")
-        await pilot.press("9", "9", "escape")
+        await pressed(pilot, "9", "9", "escape")
         assert not form(pilot).editing
         assert view(pilot).spec.knobs == {}
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await until(pilot, lambda: shown(screen_of(pilot).query_one(RunPicker)))
 
 
@@ -219,21 +228,21 @@ async def test_a_refusal_is_shown_in_the_form_and_nothing_is_lost(preset: Path) 
     session.answers[StartRun] = KernelRefused(Refusal("busy", "another run [/foo] trains"))
     async with form_of(preset, session) as pilot:
         go_to(pilot, "knob.lr")
-        await pilot.press("5", "enter", "home", "enter")
+        await pressed(pilot, "5", "enter", "home", "enter")
         await until(pilot, lambda: "another run [/foo] trains" in screen_text(pilot.app))
         assert view(pilot).spec.knobs == {"lr": 5.0}
         assert form(pilot).current_key == "start"
         assert not paths.start_file().exists()
-        await pilot.press("down", "down", "space")
+        await pressed(pilot, "down", "down", "space")
         await until(pilot, lambda: "another run" not in screen_text(pilot.app))
 
 
 async def test_before_the_kernel_is_up_it_waits_and_can_be_given_up(preset: Path) -> None:
     session = FakeSession("starting")
     async with form_of(preset, session) as pilot:
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: "waiting for the kernel" in screen_text(pilot.app))
-        await pilot.press("enter", "escape")
+        await pressed(pilot, "enter", "escape")
         await until(pilot, lambda: "waiting" not in screen_text(pilot.app))
         session.become("idle")
         await until(pilot, lambda: session.of(ListChoices))
@@ -246,7 +255,7 @@ async def test_a_preset_that_is_gone_is_said_in_the_form(preset: Path) -> None:
     async with opened(make_app(session, first="training", shelf=shelf)) as pilot:
         await until(pilot, lambda: pilot.app.screen.query_one("#presets", RecordTable).row_count == 1)
         preset.unlink()
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: "cannot be read" in screen_text(pilot.app))
 
 
@@ -259,30 +268,83 @@ async def test_a_dry_run_is_shown_and_marked_once_the_form_is_another(preset: Pa
         (DryStep("data", True, 3.0, "64 rows [/d]"),), problem="no [/p] model"
     )
     async with form_of(preset, session) as pilot:
-        await pilot.press("d")
+        await pressed(pilot, "d")
         await until(pilot, lambda: "it would not train" in screen_text(pilot.app))
         for expected in ("✔ data", "64 rows [/d]", "no [/p] model"):
             assert expected in screen_text(pilot.app)
         assert session.of(DryRun) == [DryRun(view(pilot).spec)]
         assert "of the settings before" not in screen_text(pilot.app)
-        await pilot.press("down", "down", "space")
+        await pressed(pilot, "down", "down", "space")
         await until(pilot, lambda: "of the settings before" in screen_text(pilot.app))
         session.answers[DryRun] = KernelRefused(Refusal("busy", "a run [/r] trains"))
-        await pilot.press("d")
+        await pressed(pilot, "d")
         await until(pilot, lambda: "a run [/r] trains" in screen_text(pilot.app))
 
 
-async def test_a_dry_run_that_does_not_end_can_be_given_up(preset: Path) -> None:
+class HungSession(FakeSession):
+    """A session whose dry run ends only when it is cancelled, as soon as it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cancelled, self.ends = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, request: Request[R], *, timeout_s: float | None = None) -> R:
+        if isinstance(request, CancelCompute):
+            self.cancelled.set()
+        if isinstance(request, DryRun):
+            self.asked.append(request)
+            await self.cancelled.wait()
+            await self.ends.wait()
+            raise KernelRefused(Refusal("cancelled", "Cancelled; it was in data, at slow.py:3 in [/r]."))
+        return await super().ask(request, timeout_s=timeout_s)
+
+
+async def test_escape_ends_a_dry_run_in_the_kernel_and_it_is_said_where_it_was(preset: Path) -> None:
+    session = HungSession()
+    async with form_of(preset, session) as pilot:
+        await pressed(pilot, "d")
+        await until(pilot, lambda: "one batch through everything…" in screen_text(pilot.app))
+        assert "esc ends it" in screen_text(pilot.app)
+        await pressed(pilot, "escape")
+        await until(pilot, lambda: "ending the dry run" in screen_text(pilot.app))
+        await until(pilot, lambda: len(session.of(CancelCompute)) == 1)
+        session.ends.set()
+        await until(
+            pilot,
+            lambda: all(part in screen_text(pilot.app) for part in ("ended by you", "slow.py:3", "[/r]")),
+        )
+        assert "ending the dry run" not in screen_text(pilot.app)
+        session.ends.clear()
+        await pressed(pilot, "d")
+        await until(pilot, lambda: "one batch through everything…" in screen_text(pilot.app))
+        assert "slow.py" not in screen_text(pilot.app)
+
+
+async def test_start_ends_the_dry_run_first_and_a_late_report_disturbs_nothing(preset: Path) -> None:
+    session = HungSession()
+    async with form_of(preset, session) as pilot:
+        await pressed(pilot, "d")
+        await until(pilot, lambda: session.of(DryRun))
+        await pressed(pilot, "enter")
+        await until(pilot, lambda: session.of(StartRun))
+        asked = [type(request) for request in session.asked]
+        assert asked.index(CancelCompute) < asked.index(StartRun)
+        session.ends.set()
+        await pilot.pause()
+        assert "slow.py" not in screen_text(pilot.app)
+
+
+async def test_a_kernel_that_ends_no_dry_run_is_not_waited_for(preset: Path) -> None:
     session = FakeSession()
     async with form_of(preset, session) as pilot:
         await until(pilot, lambda: session.of(PlanSchedule))
         session.silent = True
-        await pilot.press("d")
-        await until(pilot, lambda: "one batch through everything…" in screen_text(pilot.app))
-        await pilot.press("escape")
-        await until(pilot, lambda: "one batch through everything…" not in screen_text(pilot.app))
+        await pressed(pilot, "d", "escape")
+        await until(pilot, lambda: "ending the dry run" in screen_text(pilot.app))
+        await pressed(pilot, "escape")
+        await until(pilot, lambda: "ending the dry run" not in screen_text(pilot.app))
         session.silent = False
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: session.of(StartRun))
 
 
@@ -293,13 +355,13 @@ async def test_the_learning_rate_is_planned_anew_after_each_change(preset: Path)
         await until(pilot, lambda: "0.1 → 0.01 over 3 epochs" in screen_text(pilot.app))
         session.answers[PlanSchedule] = KernelRefused(Refusal("no", "no [/s] schedule"))
         go_to(pilot, "knob.epochs")
-        await pilot.press("8", "enter")
+        await pressed(pilot, "8", "enter")
         await until(pilot, lambda: "no [/s] schedule" in screen_text(pilot.app))
         last = session.of(PlanSchedule)[-1]
         assert isinstance(last, PlanSchedule)
         assert last.spec.knobs == {"epochs": 8}
         go_to(pilot, "set.kind")
-        await pilot.press("left")
+        await pressed(pilot, "left")
         await until(pilot, lambda: "until the loss explodes" in screen_text(pilot.app))
 
 
@@ -311,14 +373,14 @@ async def test_an_optimizer_is_searched_and_its_arguments_typed(preset: Path) ->
     async with form_of(preset, session) as pilot:
         await until(pilot, lambda: session.of(ListChoices))
         go_to(pilot, "set.optimizer")
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: view(pilot).chooser.line.has_focus)
-        await pilot.press("s", "g", "tab")
+        await pressed(pilot, "s", "g", "tab")
         await typed(pilot, "lr=0.1, momentums=0.9")
         assert "SGD(lr=0.001, momentum=0)" in screen_text(pilot.app)
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: "no argument momentums" in screen_text(pilot.app))
-        await pilot.press(*["left"] * 4, "backspace", "enter")
+        await pressed(pilot, *["left"] * 4, "backspace", "enter")
         await until(pilot, lambda: form(pilot).has_focus)
         assert view(pilot).spec.settings.optimizer == "SGD(lr=0.1, momentum=0.9)"
         assert "SGD(lr=0.1, momentum=0.9)" in screen_text(pilot.app)
@@ -327,9 +389,9 @@ async def test_an_optimizer_is_searched_and_its_arguments_typed(preset: Path) ->
 async def test_a_schedule_that_needs_an_argument_asks_for_it(preset: Path) -> None:
     async with form_of(preset, FakeSession()) as pilot:
         go_to(pilot, "set.scheduler")
-        await pilot.press("enter", "s", "t", "e")
+        await pressed(pilot, "enter", "s", "t", "e")
         await until(pilot, lambda: view(pilot).chooser.choices.current_key == "StepLR")
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: "needs step_size" in screen_text(pilot.app))
         assert view(pilot).chooser.line.value == "StepLR("
         await typed(pilot, "step_size=2\n")
@@ -339,17 +401,63 @@ async def test_a_schedule_that_needs_an_argument_asks_for_it(preset: Path) -> No
 async def test_a_model_of_the_namespace_is_chosen_and_left_again(preset: Path) -> None:
     async with form_of(preset, FakeSession()) as pilot:
         go_to(pilot, "set.model")
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: "net [/m]" in screen_text(pilot.app))
-        await pilot.press("down", "enter")
+        await pressed(pilot, "down", "enter")
         await until(pilot, lambda: view(pilot).spec.settings.model == "net [/m]")
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: view(pilot).chooser.line.has_focus)
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await until(pilot, lambda: form(pilot).has_focus)
         assert view(pilot).spec.settings.model == "net [/m]"
-        await pilot.press("delete")
+        await pressed(pilot, "delete")
         assert view(pilot).spec.settings.model == ""
+
+
+async def test_without_a_model_in_the_namespace_it_is_said_where_to_make_one(preset: Path) -> None:
+    async with form_of(preset, FakeSession(), choices=Choices((SGD,))) as pilot:
+        await until(pilot, lambda: view(pilot).chooser.known is not None)
+        go_to(pilot, "set.model")
+        await pressed(pilot, "enter")
+        await until(pilot, lambda: "There is no model in the namespace yet" in screen_text(pilot.app))
+
+
+async def test_a_model_of_another_sessions_namespace_is_not_taken_for_one_of_this(preset: Path) -> None:
+    remember(paths.start_file(), str(preset), {"set.model": "gone", "knob.lr": "0.5"})
+    session = FakeSession()
+    async with form_of(preset, session) as pilot:
+        await until(pilot, lambda: "1 as last time" in screen_text(pilot.app))
+        assert view(pilot).spec.settings.model == ""
+        assert view(pilot).spec.knobs == {"lr": 0.5}
+    remember(paths.start_file(), str(preset), {"set.model": "net [/m]", "knob.lr": "0.5"})
+    async with form_of(preset, FakeSession()) as pilot:
+        await until(pilot, lambda: view(pilot).chooser.known is not None)
+        assert "2 as last time" in screen_text(pilot.app)
+
+
+async def test_what_the_keys_do_is_told_for_the_field_and_for_the_edit(preset: Path) -> None:
+    async with form_of(preset, FakeSession()) as pilot:
+        go_to(pilot, "knob.lr")
+        await until(pilot, lambda: "enter: edit" in screen_text(pilot.app))
+        await pressed(pilot, "enter")
+        await until(pilot, lambda: "enter: set it · esc: leave it as it was" in screen_text(pilot.app))
+        await pressed(pilot, "escape")
+        await until(pilot, lambda: "enter: edit" in screen_text(pilot.app))
+
+
+async def test_what_a_range_test_has_found_is_one_key_away(preset: Path, tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, replace(INFO, experiment="tiny", suggested_lr=0.0046))
+    session = FakeSession()
+    shelf = Shelf([PresetEntry(preset, "tiny", "Learns nothing")])
+    app = make_app(session, first="training", shelf=shelf, folder=run.folder)
+    async with opened(app) as pilot:
+        await until(pilot, lambda: INFO.name in screen_text(pilot.app))
+        screen_of(pilot).preset_chosen(RunPicker.PresetChosen(preset))
+        await until(pilot, lambda: form(pilot).has_focus and view(pilot).laid_out)
+        go_to(pilot, "knob.lr")
+        await until(pilot, lambda: "0.0046 by the range test" in screen_text(pilot.app))
+        await pressed(pilot, "space")
+        await until(pilot, lambda: view(pilot).spec.knobs == {"lr": 0.0046})
 
 
 # -- room and keys -------------------------------------------------------------------------------------------
@@ -361,8 +469,8 @@ async def test_every_row_can_be_reached_at_any_size(preset: Path, size: tuple[in
         for section in ("parts", "device", "length"):
             if section in form(pilot).state.folded:
                 go_to(pilot, f"fold:{section}")
-                await pilot.press("space")
-        await pilot.press("home")
+                await pressed(pilot, "space")
+        await pressed(pilot, "home")
         seen = set()
         for _ in range(len(form(pilot).keys)):
             seen.add(form(pilot).current_key)
@@ -370,12 +478,24 @@ async def test_every_row_can_be_reached_at_any_size(preset: Path, size: tuple[in
                 (one.name for one in form(pilot).state.fields if one.key == form(pilot).current_key), ""
             )
             assert name in screen_text(pilot.app)
-            await pilot.press("down")
+            await pressed(pilot, "down")
         assert {field.key for field in form(pilot).state.fields} < seen
         bar = pilot.app.screen.query_one(KeyBar)
         if size[0] >= 80:
             assert len(fitting(bar.entries, size[0])) == len(bar.entries)
         assert "Pause" not in screen_text(pilot.app)
+
+
+async def test_what_is_unfolded_comes_into_sight(preset: Path) -> None:
+    async with form_of(preset, FakeSession(), (80, 24)) as pilot:
+        await pressed(pilot, "end")
+        assert form(pilot).current_key == "fold:length"
+        await pressed(pilot, "space")
+        for name in ("max steps", "best by", "start paused"):
+            await until(pilot, lambda name=name: name in screen_text(pilot.app))  # type: ignore[misc]
+        assert form(pilot).current_key == "fold:length"
+        await pressed(pilot, "space")
+        await until(pilot, lambda: "epochs" in screen_text(pilot.app))
 
 
 async def test_a_click_folds_starts_and_goes_to_a_field(preset: Path) -> None:
@@ -396,9 +516,9 @@ async def test_a_click_folds_starts_and_goes_to_a_field(preset: Path) -> None:
 
 async def test_the_description_is_reached_by_tab_and_left_by_escape(preset: Path) -> None:
     async with form_of(preset, FakeSession(), (80, 24)) as pilot:
-        await pilot.press("tab")
+        await pressed(pilot, "tab")
         await until(pilot, lambda: not form(pilot).has_focus)
-        await pilot.press("down", "down", "escape")
+        await pressed(pilot, "down", "down", "escape")
         await until(pilot, lambda: form(pilot).has_focus)
 
 
@@ -415,9 +535,9 @@ async def test_moving_between_fields_paints_no_other_rows(
             form(pilot), "refresh", lambda *regions, **_: painted.extend(region.y for region in regions)
         )
         go_to(pilot, "knob.epochs")
-        await pilot.press("down")
+        await pressed(pilot, "down")
         await until(pilot, lambda: form(pilot).current_key == "knob.lr")
-        await pilot.press("down")
+        await pressed(pilot, "down")
         await until(pilot, lambda: form(pilot).current_key == "knob.bias")
         rows = list(form(pilot).keys)
         expected = {rows.index(row) for row in ("start", "knob.epochs", "knob.lr", "knob.bias")}

@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.fake_session import FakeSession, make_app, opened, screen_text, until
+from tests.ui.keyboard import pressed
 from tests.ui.test_screens_training import LIVE
 from tests.ui.written_runs import INFO, WrittenRun
 from tui.client.errors import KernelRefused
@@ -27,7 +28,7 @@ LOOK = BatchLook(
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Runs are read often, so that tests need not wait."""
-    monkeypatch.setattr("screens.run_pane.REFRESH_S", 0.01)
+    monkeypatch.setattr("screens.run_pane.REFRESH_S", 0.05)
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
 
 
@@ -45,7 +46,7 @@ async def test_a_paused_batch_is_told_until_the_run_goes_on(tmp_path: Path, size
         await until(pilot, lambda: "gradient norm 1.5 · fc.weight 1.4" in screen_text(pilot.app))
         assert "N let the optimizer step" in screen_text(pilot.app)
         assert not pilot.app.screen.query_one(RunLog).display
-        await pilot.press("3")
+        await pressed(pilot, "3")
         await until(pilot, lambda: "no evaluation yet" in screen_text(pilot.app))
         assert "gradient norm 1.5" in screen_text(pilot.app)
         await session.train(run.folder, "running")
@@ -67,7 +68,7 @@ async def test_the_log_is_there_for_who_wants_it_and_where_nothing_is_told(tmp_p
         )
         session.event("run", "paused")
         await until(pilot, lambda: block(pilot).display)
-        await pilot.press("l")
+        await pressed(pilot, "l")
         await until(pilot, lambda: "halfway" in screen_text(pilot.app) and not block(pilot).display)
 
 
@@ -88,5 +89,5 @@ async def test_why_a_run_failed_is_told_in_full_where_its_alerts_are(tmp_path: P
     async with opened(make_app(None, first="training", folder=run.folder), size=(80, 24)) as pilot:
         await until(pilot, lambda: "failed" in screen_text(pilot.app))
         assert "the last word" not in screen_text(pilot.app)
-        await pilot.press("4")
+        await pressed(pilot, "4")
         await until(pilot, lambda: "last word" in screen_text(pilot.app))

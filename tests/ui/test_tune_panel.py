@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 
 from screens.training import TrainingScreen
 from tests.ui.fake_session import FakeSession, NotedApp, R, make_app, opened, screen_text, shown, until
+from tests.ui.keyboard import pressed
 from tests.ui.written_runs import INFO, WrittenRun
 from tui.client.errors import KernelRefused
 from tui.protocol.messages import ControlRun, Refusal, Request
@@ -71,7 +72,7 @@ class TunedSession(FakeSession):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("screens.run_pane.REFRESH_S", 0.01)
+    monkeypatch.setattr("screens.run_pane.REFRESH_S", 0.05)
     monkeypatch.setenv("TORCHTUI_HOME", str(tmp_path / "home"))
 
 
@@ -110,7 +111,7 @@ def said(pilot: Pilot[int]) -> list[tuple[str, str]]:
 
 
 async def open_panel(pilot: Pilot[int]) -> None:
-    await pilot.press("t")
+    await pressed(pilot, "t")
     await until(pilot, lambda: panel(pilot).current_key == "field:0:lr")
 
 
@@ -122,7 +123,7 @@ async def test_the_learning_rate_is_under_the_cursor_and_edited(run: WrittenRun,
         await open_panel(pilot)
         for expected in ("betas", "(0.9, 0.999)", "clip_norm", "body [/b]", "1 of 2 frozen"):
             assert expected in screen_text(pilot.app)
-        await pilot.press("enter", "ctrl+u", "0", ".", "5", "enter")
+        await pressed(pilot, "enter", "ctrl+u", "0", ".", "5", "enter")
         await until(pilot, lambda: session.of(Tune) == [Tune("lr", "0.5", 0)])
         await until(
             pilot, lambda: "from the next step" in screen_text(pilot.app) and not panel(pilot).editing
@@ -137,11 +138,11 @@ async def test_a_refusal_stands_in_its_row_and_what_was_typed_stays(run: Written
     session.refusal = "lr takes a number above 0 [/l]"
     async with steered(run, session) as pilot:
         await open_panel(pilot)
-        await pilot.press("enter", "ctrl+u", "minus", "1", "enter")
+        await pressed(pilot, "enter", "ctrl+u", "minus", "1", "enter")
         await until(pilot, lambda: "above 0 [/l]" in screen_text(pilot.app))
         assert "-1" in screen_text(pilot.app)
         assert panel(pilot).editing
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await until(
             pilot, lambda: "above 0" not in screen_text(pilot.app) and "0.001" in screen_text(pilot.app)
         )
@@ -153,12 +154,12 @@ async def test_space_freezes_thaws_and_switches(run: WrittenRun) -> None:
     async with steered(run, session) as pilot:
         await open_panel(pilot)
         panel(pilot).go_to("layer:body [/b]")
-        await pilot.press("space")
+        await pressed(pilot, "space")
         await until(pilot, lambda: "2 of 2 frozen" in screen_text(pilot.app))
-        await pilot.press("down", "space")
+        await pressed(pilot, "down", "space")
         await until(pilot, lambda: session.of(Freeze) == [Freeze("body [/b]", True), Freeze("head", False)])
         panel(pilot).go_to("field:0:amsgrad")
-        await pilot.press("space")
+        await pressed(pilot, "space")
         await until(pilot, lambda: session.of(Tune) == [Tune("amsgrad", "True", 0)])
         assert session.of(ControlRun) == []  # space pauses elsewhere
 
@@ -167,9 +168,9 @@ async def test_keys_typed_in_a_value_steer_nothing(run: WrittenRun) -> None:
     session = TunedSession()
     async with steered(run, session) as pilot:
         await open_panel(pilot)
-        await pilot.press("enter", "p", "s", "n", "space", "less_than_sign")
+        await pressed(pilot, "enter", "p", "s", "n", "space", "less_than_sign")
         assert panel(pilot).editing
-        await pilot.press("escape", "p")
+        await pressed(pilot, "escape", "p")
         await until(pilot, lambda: session.of(ControlRun) == [ControlRun("pause")])
         assert session.of(Tune) == []
 
@@ -179,12 +180,12 @@ async def test_t_and_escape_close_the_panel_and_the_end_of_the_run_does(run: Wri
     async with steered(run, session) as pilot:
         for key in ("t", "escape"):
             await open_panel(pilot)
-            await pilot.press(key)
+            await pressed(pilot, key)
             await until(pilot, lambda: not shown(panel(pilot)))
         await open_panel(pilot)
-        await pilot.press("o")
+        await pressed(pilot, "o")
         await until(pilot, lambda: not shown(panel(pilot)))
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await open_panel(pilot)
         await session.train(run.folder, "finished")
         await until(pilot, lambda: not shown(panel(pilot)))
@@ -194,7 +195,7 @@ async def test_t_and_escape_close_the_panel_and_the_end_of_the_run_does(run: Wri
 async def test_two_presses_quarter_the_rate(run: WrittenRun) -> None:
     session = TunedSession()
     async with steered(run, session) as pilot:
-        await pilot.press("less_than_sign", "less_than_sign", "greater_than_sign")
+        await pressed(pilot, "less_than_sign", "less_than_sign", "greater_than_sign")
         await until(pilot, lambda: len(session.of(Tune)) == 3)
         assert session.of(Tune) == [
             Tune("lr", "0.0005", 0),
@@ -208,7 +209,7 @@ async def test_each_group_is_scaled_by_itself(run: WrittenRun) -> None:
     session = TunedSession()
     session.table = TuneTable((TuneField("lr", "0.1", 0), TuneField("lr", "0.01", 1)))
     async with steered(run, session) as pilot:
-        await pilot.press("greater_than_sign")
+        await pressed(pilot, "greater_than_sign")
         await until(pilot, lambda: session.of(Tune) == [Tune("lr", "0.2", 0), Tune("lr", "0.02", 1)])
 
 
@@ -216,21 +217,21 @@ async def test_a_refused_scaling_is_told(run: WrittenRun) -> None:
     session = TunedSession()
     session.refusal = "the run has ended [/e]"
     async with steered(run, session) as pilot:
-        await pilot.press("less_than_sign")
+        await pressed(pilot, "less_than_sign")
         await until(pilot, lambda: ("error", "the run has ended [/e]") in said(pilot))
 
 
 async def test_stop_now_asks_once(run: WrittenRun) -> None:
     session = FakeSession()
     async with steered(run, session) as pilot:
-        await pilot.press("S")
+        await pressed(pilot, "S")
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
-        await pilot.press("escape")
+        await pressed(pilot, "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
         assert session.of(ControlRun) == []
-        await pilot.press("S")
+        await pressed(pilot, "S")
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
-        await pilot.press("enter")
+        await pressed(pilot, "enter")
         await until(pilot, lambda: session.of(ControlRun) == [ControlRun("stop_now")])
 
 
@@ -240,7 +241,7 @@ async def test_a_checkpoint_or_an_evaluation_is_asked_for_and_said(
 ) -> None:
     session = FakeSession()
     async with steered(run, session) as pilot:
-        await pilot.press(key)
+        await pressed(pilot, key)
         await until(pilot, lambda: session.of(ControlRun) == [ControlRun(action)])
         await until(pilot, lambda: any("end of this step" in message for _, message in said(pilot)))
 
@@ -250,7 +251,7 @@ async def test_without_a_run_in_progress_nothing_is_steered(run: WrittenRun) -> 
     run.record(status="finished")
     async with opened(make_app(session, first="training", folder=run.folder)) as pilot:
         await until(pilot, lambda: "finished" in screen_text(pilot.app))
-        await pilot.press("t", "less_than_sign", "S", "k", "E")
+        await pressed(pilot, "t", "less_than_sign", "S", "k", "E")
         await pilot.pause()
         assert session.asked == []
         assert not shown(panel(pilot))
@@ -268,6 +269,8 @@ async def test_the_panel_has_room_and_the_footers_keys_are_all_there(
         assert region.width >= 36
         assert region.height >= 8
         assert "0.001" in screen_text(pilot.app)
+        assert "< halves lr · > doubles it" in screen_text(pilot.app)
         bar = pilot.app.screen.query_one(KeyBar)
         if size[0] >= 80:
+            assert "Halve lr" in screen_text(pilot.app)
             assert len(fitting(bar.entries, size[0])) == len(bar.entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from tui.protocol.run import RunSettings, RunSpec
 from tui.protocol.training import Choice, ChoiceArgument
 from tui.widgets.start.calls import call_problem, signature_lines, tidied
 from tui.widgets.start.fields import (
+    THE_PRESETS,
     Field,
     cycled,
     fields_of,
     is_about_the_rate,
+    shown_value,
     spec_of,
     valid_values,
+    with_suggested_rate,
     with_value,
 )
 from tui.widgets.start.memory import remember, remembered
@@ -143,12 +147,12 @@ def test_device_seed_and_name_are_the_runs_own(fields: dict[str, Field]) -> None
     ("key", "text", "words"),
     [
         ("knob.epochs", "0", "1 or more"),
-        ("knob.epochs", "2.5", "int such as 10"),
-        ("knob.lr", "fast", "float such as 1e-3"),
+        ("knob.epochs", "2.5", "takes a whole number, such as"),
+        ("knob.lr", "fast", "takes a number, such as"),
         ("knob.lr", "nan", "takes a number"),
         ("knob.share", "1.5", "0 to 1"),
         ("knob.act", "swish", "relu, gelu, tanh"),
-        ("knob.bias", "maybe", "true or false"),
+        ("knob.bias", "maybe", "takes True or False, got"),
         ("spec.device", "gpu", "cuda:N"),
         ("spec.seed", "-1", "0 or more"),
         ("set.precision", "float64", "float32, bfloat16, float16"),
@@ -339,3 +343,22 @@ def test_a_damaged_file_remembers_nothing_and_is_written_anew(tmp_path: Path, te
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "not remembered" in remember(tmp_path / "file" / "start.json", "/a.py", {"knob.lr": "0.1"})
+
+
+def test_a_rate_that_a_range_test_suggests_is_one_key_away(fields: dict[str, Field]) -> None:
+    found = {one.key: one for one in with_suggested_rate(list(fields.values()), 0.0046123)}
+    lr = found["knob.lr"]
+    assert lr.help.startswith("0.0046 by the range test: space takes it")
+    assert cycled(lr, {}, 1) == "0.0046"
+    assert cycled(lr, {"knob.lr": "0.0046"}, 1) == lr.default
+    assert {key: one for key, one in found.items() if key != "knob.lr"} == {
+        key: one for key, one in fields.items() if key != "knob.lr"
+    }
+
+
+def test_the_presets_schedule_is_not_that_of_another_optimizer(fields: dict[str, Field]) -> None:
+    schedule = replace(fields["set.scheduler"], rest=THE_PRESETS)
+    assert shown_value(schedule, {}) == THE_PRESETS
+    assert shown_value(schedule, {"set.optimizer": "SGD(lr=0.1)"}) == "none, with another optimizer"
+    chosen = {"set.optimizer": "SGD(lr=0.1)", "set.scheduler": "StepLR(step_size=2)"}
+    assert shown_value(schedule, chosen) == "StepLR(step_size=2)"

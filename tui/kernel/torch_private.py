@@ -14,10 +14,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing.process import BaseProcess
 from typing import Final, cast
 
 import torch
 from torch.utils import _python_dispatch
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 _LAZY: Final[tuple[type, ...]] = (torch.nn.UninitializedParameter, torch.nn.UninitializedBuffer)
 FREEING_GRADIENTS: Final = threading.RLock()
@@ -175,6 +177,12 @@ def module_table(module: torch.nn.Module, name: str) -> Mapping[str, object]:
         return table
     items = getattr(table, "items", None)  # a scripted module's own wrapper
     return dict(items()) if type(table).__module__.startswith("torch.") and items is not None else {}
+
+
+def worker_processes(batches: object) -> tuple[BaseProcess, ...]:
+    """Return the processes that load batches for an iterator of a DataLoader; empty for any other object."""
+    found = getattr(batches, "_workers", None) if isinstance(batches, _BaseDataLoaderIter) else None
+    return tuple(found) if isinstance(found, list) else ()
 
 
 def is_compiled(module: torch.nn.Module) -> bool:

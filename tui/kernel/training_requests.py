@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 SHORT_S: Final = 2.0
 """How long a run waits to begin for what else uses the random streams."""
+LONG_S: Final = 60.0
+"""How long it waits for a plan of the learning rate, which may be the first to import what the preset imports."""
+LOOK_S: Final = 0.05
+PLAN: Final = "a plan of the learning rate"
 Computing = Callable[[], AbstractContextManager[threading.Event]]
 
 
@@ -69,7 +74,8 @@ class TrainingRequests:
         self._lock = threading.Lock()
         self._busy = (
             threading.Lock()
-        )  # held while the user's code runs on this thread for a dry run or an export
+        )  # held while the user's code runs for a dry run, an export, or a plan of the learning rate
+        self._doing = ""  # which of them holds it
 
     def handlers(self) -> dict[type[Request[Any]], Callable[[Any], object]]:
         """Return what answers each request."""
@@ -85,16 +91,24 @@ class TrainingRequests:
         }
 
     @contextmanager
-    def apart_from_dry_run(self, wait_s: float = SHORT_S) -> Iterator[None]:
+    def apart_from_dry_run(
+        self, what: str = "another run's start", wait_s: float = SHORT_S
+    ) -> Iterator[None]:
         """Begin a run inside: not while random streams and settings are being put back, which would disturb it.
 
-        A plan of a schedule takes milliseconds and is waited for; refused beside a dry run or an export.
+        A plan of a schedule is waited for; refused beside a dry run or an export. `what`: what is done inside, for
+        those that are refused meanwhile.
         """
-        if not self._busy.acquire(timeout=wait_s):
-            raise Refused("busy", "a dry run or an export is under way: wait for its end, or cancel it")
+        until_s, plans_until_s = monotonic() + wait_s, monotonic() + LONG_S
+        while not self._busy.acquire(timeout=LOOK_S):
+            if monotonic() > (plans_until_s if self._doing == PLAN else until_s):
+                doing = self._doing or "a dry run or an export"
+                raise Refused("busy", f"{doing} is under way: wait for its end, or cancel it")
+        self._doing = what
         try:
             yield
         finally:
+            self._doing = ""
             self._busy.release()
 
     # -- before a run ---------------------------------------------------------------------------------
@@ -109,22 +123,25 @@ class TrainingRequests:
         self._need_torch()
         from tui.kernel.training.dry.run import DryCancelled, dry_run
 
-        with self._computing() as cancel, self.apart_from_dry_run():
+        with self._computing() as cancel, self.apart_from_dry_run("a dry run"):
             self._refuse_beside_a_run("A dry run tries what a run would use")
             try:
                 return dry_run(request.spec, self._namespace_of(), cancel)
-            except DryCancelled:
-                raise Refused("cancelled", "Cancelled.") from None
+            except DryCancelled as cancelled:
+                raise Refused("cancelled", f"Cancelled; {cancelled}.") from None
 
     def _plan_schedule(self, request: PlanSchedule) -> SchedulePlan:
         self._need_torch()
         from tui.kernel.training.parts.schedule_plan import plan_schedule
 
         alone = self._busy.acquire(blocking=False)  # else a dry run is under way, and it is as beside a run
+        if alone:
+            self._doing = PLAN
         try:
             return plan_schedule(request.spec, run_in_progress=not alone or self._in_progress)
         finally:
             if alone:
+                self._doing = ""
                 self._busy.release()
 
     # -- while it runs --------------------------------------------------------------------------------
@@ -179,7 +196,7 @@ class TrainingRequests:
             folder = Path(request.folder or self._own_folder())
             if request.format == "state_dict":
                 return export_folder(request, folder)
-            with self.apart_from_dry_run():
+            with self.apart_from_dry_run("an export"):
                 self._refuse_beside_a_run("This export runs the source of a run that has ended")
                 return export_folder(request, folder)
         except ExportError as error:

@@ -68,17 +68,22 @@ def cut(cells: list[str], width: int) -> list[str]:
     return [*kept, "…"][:width]
 
 
-def changed_spans(before: Line, after: Line, *, grounds: bool = False) -> Iterator[tuple[int, int]]:
+def changed_spans(
+    before: Line, after: Line, *, grounds: bool = False, own_ground: frozenset[str] = frozenset()
+) -> Iterator[tuple[int, int]]:
     """Yield the [start, end) columns in which two lines of one width differ, near ones joined.
 
     No span begins or ends inside a wide character. `grounds`: whether styles have backgrounds of their own, so that
-    a blank is another one in another style.
+    a blank is another one in another style; `own_ground`: those that have, where it is not all of them.
     """
     start = end = -1
     for column, (old, new, old_style, new_style) in enumerate(
         zip(before.cells, after.cells, before.styles, after.styles, strict=True)
     ):
-        if old == new and (old_style == new_style or (new == " " and not grounds)):
+        if old == new and (
+            old_style == new_style
+            or (new == " " and not grounds and own_ground.isdisjoint((old_style, new_style)))
+        ):
             continue
         if start < 0:
             start = column

@@ -13,7 +13,6 @@ import torch
 from tui.kernel.devices import device_name
 from tui.kernel.output import RunLog, output_to
 from tui.kernel.training.keep.checkpoint import (
-    CheckpointError,
     restore_progress,
 )
 from tui.kernel.training.keep.keeping import Keeping
@@ -113,6 +112,7 @@ class Worker:
             scheduler=experiment.scheduler,
             clip=loop.update,
             changed=self._report.changed,
+            kind=self.plan.settings.kind,
             experiment=experiment,
             batch=lambda: loop.batch,
             look=lambda: loop.look,
@@ -239,16 +239,16 @@ class Worker:
 
     def _fail(self, error: BaseException) -> None:
         """Record why the run failed; nothing in here may raise."""
+        with suppress(Exception):  # first: the error tells which checkpoints there are
+            if self._keeping.checkpoints is not None:
+                self._keeping.checkpoints.write_best()
         self._standing.error = as_run_error(
-            error, self.plan.source.info.path, self.progress, self._telling.loop
+            error, self.plan.source.info.path, self.progress, self._telling.loop, self.plan.folder
         )
         place = f" ({self._standing.error.where})" if self._standing.error.where else ""
         self._log.say(f"failed: {self._standing.error.message}{place}")
         if self._standing.error.traceback:
             self._log.say(self._standing.error.traceback.rstrip())
-        with suppress(CheckpointError, RuntimeError):
-            if self._keeping.checkpoints is not None:
-                self._keeping.checkpoints.write_best()
         self._telling.give_all()
         try:
             self._standing.change("failed")

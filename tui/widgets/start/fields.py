@@ -43,6 +43,11 @@ SECTIONS: Final = {
 }
 """Titles of the sections by their names, in the order they stand in."""
 KIND_KEY: Final = "set.kind"
+RATE_KEYS: Final = ("knob.lr", "knob.learning_rate")
+MODEL_KEY: Final = "set.model"
+THE_PRESETS: Final = "the preset's"
+NO_SCHEDULE: Final = "none, with another optimizer"
+"""A preset's schedule is for the preset's optimizer alone."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,10 @@ def _knob_field(knob: Knob) -> Field:
 
 
 def _parts(preset: PresetInfo) -> list[Field]:
-    own = "the preset's"
+    own = THE_PRESETS
     schedule = own if "scheduler" in preset.functions else "none: the preset has none"
     return [
-        Field("set.model", "model", "parts", own, read_words, help="or a model of the namespace", pick="model"),
+        Field(MODEL_KEY, "model", "parts", own, read_words, help="or a model of the namespace", pick="model"),
         Field("set.loss", "loss", "parts", own, read_words, help="or any of torch.nn", pick="loss"),
         Field(
             "set.optimizer", "optimizer", "parts", own, read_words, help="or any of torch.optim", pick="optimizer"
@@ -189,9 +194,28 @@ def _length(preset: PresetInfo) -> list[Field]:
     ]  # fmt: skip
 
 
+def with_suggested_rate(fields: Sequence[Field], lr: float) -> tuple[Field, ...]:
+    """Return the fields with a learning rate to be taken by one key: what a range test has suggested."""
+    text = value_text(float(f"{lr:.2g}"))
+    return tuple(
+        replace(
+            one,
+            choices=(one.default, text),
+            help=f"{text} by the range test: space takes it · {one.help}".rstrip(" ·"),
+        )
+        if one.key in RATE_KEYS and one.default != text
+        else one
+        for one in fields
+    )
+
+
 def shown_value(field: Field, values: Values) -> str:
     """Return the text of a field as it is now, an empty one in quotes."""
-    return values.get(field.key, field.rest) or "''"
+    if field.key in values:
+        return values[field.key] or "''"
+    if field.key == "set.scheduler" and "set.optimizer" in values and field.rest == THE_PRESETS:
+        return NO_SCHEDULE
+    return field.rest or "''"
 
 
 def with_value(field: Field, values: Values, text: str) -> dict[str, str]:

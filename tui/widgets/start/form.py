@@ -47,7 +47,7 @@ class StartForm(ItemLines, inherit_bindings=False):
         key("pagedown", "page(1)", "Page down", "start.page-down", "One page down", show=False),
         key("home", "ends(0)", "Top", "start.top", "Up to Start", show=False),
         key("end", "ends(-1)", "End", "start.end", "Down to the last field", show=False),
-        key("escape", "give_up", "Back", "start.back", "Leave the field as it was; then the form"),
+        key("escape", "give_up", "Back", "start.back", "Leave the field as it was; end the dry run; leave the form"),
     ]  # fmt: skip
     OWN_GROUND = frozenset({"thumb", "rest", "caret"})
 
@@ -62,6 +62,9 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Something is to be chosen for a field."""
 
         field: Field
+
+    class Typing(Message):
+        """An edit has begun, or has ended."""
 
     class Pressed(Message):
         """Start was pressed."""
@@ -158,6 +161,8 @@ class StartForm(ItemLines, inherit_bindings=False):
             self._edited((self._edit or LineText()).insert(event.text))
 
     def _edited(self, edit: LineText) -> None:
+        if self._edit is None:
+            self.post_message(self.Typing())
         self._edit = edit
         if self._problem:
             self._problem = self._problem_of(edit.text)
@@ -179,6 +184,7 @@ class StartForm(ItemLines, inherit_bindings=False):
         self._problem = self._problem_of(edit.text)
         if not self._problem:
             self._edit = None
+            self.post_message(self.Typing())
             self.set_value(field, edit.text)
         self.lay_out_again()
         return not self._problem
@@ -236,7 +242,18 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Fold a section, or unfold it."""
         name = row.removeprefix(FOLD)
         self.show(self.state.with_folded(self.state.folded ^ {name}))
+        if name not in self.state.folded:
+            self._bring_into_sight(row, sum(one.section == name for one in self.state.fields))
         self.post_message(self.Highlighted(self, row))  # what there is to say of it is another thing now
+
+    def _bring_into_sight(self, row: str, following: int) -> None:
+        """Scroll so that a row and so many after it are on the screen; the row itself where not all can be."""
+        if row in self.keys:
+            item = list(self.keys).index(row)
+            end = self._starts[min(item + following + 1, len(self.keys))]
+            self._top = min(max(self._top, end - self.page_rows), self._starts[item])
+            self._settle()
+            self.paint()
 
     def action_default(self) -> None:
         """Give the field its default again."""
@@ -279,6 +296,7 @@ class StartForm(ItemLines, inherit_bindings=False):
         """Leave the field as it was; then the form."""
         if self._edit is not None or self._problem:
             self._edit, self._problem = None, ""
+            self.post_message(self.Typing())
             self.lay_out_again()
         else:
             self.post_message(self.Left())

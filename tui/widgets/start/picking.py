@@ -9,6 +9,7 @@ from tui.protocol.training import Choice, ChoiceKind
 from tui.widgets.builder.questions import Choice as Offer
 from tui.widgets.builder.questions import Question
 from tui.widgets.drawn.lines import StyledLine
+from tui.widgets.drawn.text import sentence
 from tui.widgets.start.calls import call_problem, example, find, name_of, signature_lines, tidied
 from tui.widgets.start.fields import Field
 
@@ -27,6 +28,11 @@ _OF: Final = {
     "scheduler": "schedule of lr_scheduler",
     "model": "model of the namespace",
 }
+
+_NO_MODEL: Final = (
+    "There is no model in the namespace yet. Make one in Tensors (F2), such as net = nn.Linear(64, 10), or send one"
+    " there from the Builder (F4, then x); it is listed here then."
+)
 
 
 class Refused(ValueError):
@@ -49,6 +55,8 @@ def question(field: Field, text: str, known: Sequence[Choice] | None) -> Questio
         return "" if kind == "model" or "(" not in typed else _while_typed(typed, kind, all_known)
 
     def details(key: str, typed: str, width: int) -> Sequence[StyledLine]:
+        if kind == "model" and known is not None and not any(one.kind == "model" for one in all_known):
+            return sentence(_NO_MODEL, width, lead=(" ", ""), indent=1)
         entry = find(name_of(typed) if "(" in typed else key, kind, all_known)
         return signature_lines(entry, typed, width) if entry is not None else ()
 

@@ -19,6 +19,7 @@ _NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _INTERVAL: Final = re.compile(rf"\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]|({_NUMBER})\s*\.\.\s*({_NUMBER})")
 _LEAST: Final = re.compile(rf"(?:at least|>=|≥)\s*({_NUMBER})(?!\d)")
 _ONE_OF: Final = re.compile(r"one of:?\s+([^;.()]+)")
+_KINDS: Final = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "a text"}
 DEVICES: Final = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -37,7 +38,13 @@ def read_knob(knob: Knob) -> Read:
     words = words_of(knob)
 
     def read(text: str) -> Value:
-        value = parse_knob(knob, text)
+        try:
+            value = parse_knob(knob, text)
+        except ValueError:
+            example = "" if knob.type == "bool" else f", such as {value_text(knob.default)}"
+            raise ValueError(
+                f"{knob.name} takes {_KINDS[knob.type]}{example}, got {text.strip()!r}"
+            ) from None
         if isinstance(value, float) and math.isnan(value):
             raise ValueError(f"{knob.name} takes a number, got {text.strip()!r}")
         if isinstance(value, int | float) and not low <= value <= high:

@@ -14,6 +14,10 @@ from tui.widgets.start.fields import KIND_HELP, KIND_KEY, SECTIONS, Field, Value
 
 START: Final = "start"
 DRY: Final = "dry"
+TRYING: Final = "dry run"
+"""What is waited for while a dry run is under way."""
+ENDING: Final = "ending the dry run"
+"""What is waited for once the user has ended it."""
 FOLD: Final = "fold:"
 """Before the name of a section: the key of its row."""
 _NAME: Final = 16
@@ -65,7 +69,7 @@ def row_lines(
         return _start(state, width)
     if row == DRY:
         return [
-            Pen().write(" ◌ Dry run", "code" if state.doing != "dry" else "dim")
+            Pen().write(" ◌ Dry run", "code" if state.doing != TRYING else "dim")
             .write(one_line("   one batch through everything first; nothing is kept (d)", width - 10), "dim").line()
         ]  # fmt: skip
     if row.startswith(FOLD):
@@ -77,7 +81,7 @@ def row_lines(
 def _start(state: FormState, width: int) -> list[StyledLine]:
     kind = state.values.get(KIND_KEY, "train")
     pen = Pen()
-    if state.doing and state.doing != "dry":
+    if state.doing and state.doing != TRYING:
         pen.write(f" ▶ {state.doing}…", "button").write("   esc gives it up", "dim")
         return [pen.line()]
     pen.write(" ▶ Start" if kind == "train" else f" ▶ Start: {kind}", "button").write("  ")
@@ -135,8 +139,8 @@ def _help(one: Field, values: Values) -> str:
     return KIND_HELP[values.get(KIND_KEY, "train")] if one.key == KIND_KEY else one.help
 
 
-def help_of(state: FormState, row: str) -> str:
-    """Return what a row is for, all of it."""
+def help_of(state: FormState, row: str, *, editing: bool = False) -> str:
+    """Return what a row is for, all of it; `editing`: whether something is typed in it."""
     if row in (START, ""):
         return (
             "Enter trains it; all below may stay as it is. Home comes back here, tab goes to the description."
@@ -151,6 +155,8 @@ def help_of(state: FormState, row: str) -> str:
         if one.pick == "optimizer":
             words = "its learning rate is given here, knobs of the preset such as lr do not reach it"
         words = f"{words} · default: {one.rest} (del)"
+    if editing:
+        return f"enter: set it · esc: leave it as it was · {words}".rstrip(" ·")
     how = "enter: choose" if one.pick is not None else "space: next" if one.choices else "enter: edit"
     return f"{words} · {how}" if words else how
 

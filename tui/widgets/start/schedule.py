@@ -72,11 +72,26 @@ def schedule_lines(plan: SchedulePlan | None, width: int, height: int) -> list[l
     picture = bars(columns(plan.lrs, used), rows)
     labels = {0: rate(max(plan.lrs)), rows - 1: "0"} if rows > 1 else {}
     for row, text in enumerate(picture):
-        lines.append([(f" {labels.get(row, ''):>{LABEL - 1}} ", "dim"), (text.rstrip(), "curve")])
+        above = picture[row - 1] if row else ""
+        lines.append(
+            [(f" {labels.get(row, ''):>{LABEL - 1}} ", "dim"), *_edge_and_ground(text.rstrip(), above)]
+        )
     last = f"{len(plan.lrs)}"
     axis = "epoch 1".ljust(max(used - len(last), 7)) + last
     lines.append([(" " * (LABEL + 1) + axis if len(plan.lrs) > 1 else "", "dim")])
     return lines
+
+
+def _edge_and_ground(row: str, above: str) -> list[Span]:
+    """Return a row of the picture, the upper end of each bar apart from what is below it."""
+    spans: list[Span] = []
+    for column, character in enumerate(row):
+        style = "ground" if above[column : column + 1].strip() else "curve"
+        if spans and spans[-1][1] == style:
+            spans[-1] = (spans[-1][0] + character, style)
+        else:
+            spans.append((character, style))
+    return spans
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -93,8 +108,9 @@ class SchedulePicture(LiveLines):
     SchedulePicture > .schedulepicture--title { color: $primary; text-style: bold; background: $surface; }
     SchedulePicture > .schedulepicture--dim { color: $foreground 62%; background: $surface; }
     SchedulePicture > .schedulepicture--curve { color: $train; background: $surface; }
+    SchedulePicture > .schedulepicture--ground { color: $train 45%; background: $surface; }
     """
-    STYLES = ("title", "dim", "curve")
+    STYLES = ("title", "dim", "curve", "ground")
     COMPONENT_CLASSES = {f"schedulepicture--{name}" for name in STYLES}
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -6,60 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Container, Vertical
 from textual.message import Message
 
 from tui.protocol.preset import PresetInfo
 from tui.protocol.run import RunSpec
 from tui.protocol.training import Choice, DryReport, SchedulePlan
 from tui.widgets.builder.chooser import Chooser
-from tui.widgets.drawn.text import one
 from tui.widgets.gradients.item_lines import Block, ItemLines
 from tui.widgets.gradients.views import BlockList
+from tui.widgets.start.beside import DryState, beside_blocks
 from tui.widgets.start.fields import (
     KIND_KEY,
+    MODEL_KEY,
     SECTIONS,
     Values,
     fields_of,
     is_about_the_rate,
     spec_of,
     valid_values,
+    with_suggested_rate,
 )
 from tui.widgets.start.form import StartForm
-from tui.widgets.start.help_words import StartHelp, about_lines
-from tui.widgets.start.picking import Refused, question, taken
-from tui.widgets.start.report import report_blocks
-from tui.widgets.start.rows import DRY, START, FormState, help_of, rows_needed
-from tui.widgets.start.schedule import SchedulePicture
-
-NARROW = 100
-"""Columns below which what stands beside the form goes below it."""
-SHORT = 18
-"""Rows below which that is kept small."""
+from tui.widgets.start.help_words import StartHelp
+from tui.widgets.start.layout import StartLayout
+from tui.widgets.start.part_chooser import PartChooser
+from tui.widgets.start.rows import DRY, ENDING, START, TRYING, FormState, help_of, rows_needed
 
 
-class StartView(Container):
+class StartView(StartLayout):
     """Everything about the run that is to be started. The screen asks the kernel, and shows what it says here."""
-
-    DEFAULT_CSS = """
-    StartView { layout: horizontal; height: 1fr; }
-    StartView #start-left { width: 3fr; }
-    StartView #start-side { width: 2fr; border-left: solid $panel; }
-    StartView #start-info { height: 1fr; }
-    StartView #start-chooser { height: 1fr; }
-    StartView.-narrow { layout: vertical; }
-    StartView.-narrow #start-left { width: 1fr; height: 1fr; }
-    StartView.-narrow #start-side { width: 1fr; height: 8; border-left: none; border-top: solid $panel; }
-    StartView.-narrow.-short #start-side { height: 5; }
-    StartView.-asking #start-info, StartView.-asking #start-schedule { display: none; }
-    StartView.-narrow.-asking #start-left { display: none; }
-    StartView.-narrow.-asking #start-side { height: 1fr; }
-    StartView.-narrow #start-schedule { height: 1fr; }
-    StartView.-narrow.-report #start-side { height: 66%; }
-    StartView.-narrow.-rate #start-info { display: none; }
-    StartView.-narrow.-words #start-schedule { display: none; }
-    """
 
     @dataclass
     class Started(Message):
@@ -88,35 +63,9 @@ class StartView(Container):
         self.preset: PresetInfo | None = None
         """What is to be trained; None before the first."""
         self._base = RunSpec("", "")
-        self._choices: tuple[Choice, ...] | None = None
-        self._report: DryReport | None = None
-        self._tried: RunSpec | None = None  # what the report is about
-        self._unfolded: bool = False
-
-    def compose(self) -> ComposeResult:
-        """Lay out the form, and what stands beside it."""
-        with Vertical(id="start-left"):
-            yield StartForm(id="start-form")
-            yield StartHelp(id="start-help")
-        with Vertical(id="start-side"):
-            yield SchedulePicture(id="start-schedule")
-            yield BlockList(id="start-info")
-            yield Chooser(id="start-chooser")
-
-    @property
-    def form(self) -> StartForm:
-        """The fields."""
-        return self.query_one(StartForm)
-
-    @property
-    def chooser(self) -> Chooser:
-        """Where something is chosen for a field."""
-        return self.query_one(Chooser)
-
-    @property
-    def picture(self) -> SchedulePicture:
-        """The learning rate."""
-        return self.query_one(SchedulePicture)
+        self._dry = DryState()
+        self.laid_out = False
+        """Whether as much is unfolded as there is room for, which is not known before the first layout."""
 
     @property
     def spec(self) -> RunSpec:
@@ -126,23 +75,33 @@ class StartView(Container):
     # -- what is shown ----------------------------------------------------------------------------
 
     def show(
-        self, preset: PresetInfo, base: RunSpec, values: Values, *, device: str, devices: Sequence[str]
+        self,
+        preset: PresetInfo,
+        base: RunSpec,
+        values: Values,
+        *,
+        device: str,
+        devices: Sequence[str],
+        suggested_lr: float | None = None,
     ) -> None:
         """Show the form of a preset, `values` in it; `base` is what is trained where nothing is changed.
 
-        `device`: what auto stands for; `devices`: those that can be chosen.
+        `device`: what auto stands for; `devices`: those that can be chosen; `suggested_lr`: by a range test of it.
         """
         again = self.preset is not None and preset.path == self.preset.path
         self.preset, self._base = preset, base
         if not again:
-            self._report = self._tried = None
+            self._dry = DryState()
         fields = fields_of(preset, device=device, devices=devices)
+        if suggested_lr is not None:
+            fields = with_suggested_rate(fields, suggested_lr)
         kept = valid_values(fields, values)
         state = FormState(fields, kept, frozenset(SECTIONS), preset.name, remembered=bool(kept))
-        self._unfolded = False
+        self.laid_out = False
+        self.fit(self.screen.size.width, self.size.height or self.screen.size.height)
         self.form.show(self._with_room(state), fresh=True)
         self.picture.show(None)
-        self._set_asking(asking=False)
+        self.set_asking(asking=False)
         self._show_topic()
         self._show_words(to_top=True)
         self.post_message(self.Edited(self.spec))
@@ -150,7 +109,7 @@ class StartView(Container):
     def _with_room(self, state: FormState) -> FormState:
         """Return the state with as many sections unfolded as there is room for; the knobs in any case."""
         height = self.form.size.height
-        self._unfolded = height > 0
+        self.laid_out = height > 0
         shown = ["knobs"]
         for name in SECTIONS:
             if name not in shown and rows_needed(state, [*shown, name]) <= height:
@@ -159,14 +118,13 @@ class StartView(Container):
 
     def on_resize(self) -> None:
         """Put what stands beside the form below it where there is no room."""
-        self.set_class(self.size.width < NARROW, "-narrow")
-        self.set_class(self.size.height < SHORT, "-short")
+        self.fit(*self.size)
         self._show_topic()
         self.call_after_refresh(self._unfold_once)
 
     def _unfold_once(self) -> None:
         """Unfold what there is room for, once the room is known."""
-        if not self._unfolded and self.form.size.height:
+        if not self.laid_out and self.form.size.height:
             self.form.show(self._with_room(self.form.state))
 
     def refuse(self, message: str) -> None:
@@ -178,6 +136,7 @@ class StartView(Container):
         self._doing(what)
 
     def _doing(self, what: str, refused: str = "") -> None:
+        self._dry = replace(self._dry, trying=what == TRYING)
         self.form.show(replace(self.form.state, doing=what, refused=refused))
         if refused:
             self.form.go_to(START)
@@ -190,10 +149,18 @@ class StartView(Container):
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
         """Take what there is to choose from."""
-        self._choices = tuple(choices)
-        if self.chooser.display:
-            field = next(one for one in self.form.state.fields if one.key == self.chooser.wish)
-            self.chooser.ask(question(field, self.chooser.line.value, self._choices))
+        self._drop_model_that_is_gone(choices)
+        self.chooser.take_choices(choices)
+
+    def _drop_model_that_is_gone(self, choices: Sequence[Choice]) -> None:
+        """Leave the model to the preset where the one of the last time was of another session's namespace."""
+        state = self.form.state
+        model = state.values.get(MODEL_KEY, "")
+        names = {one.name for one in choices if one.kind == "model"}
+        if state.remembered and model.isidentifier() and model not in names:
+            values = {key: text for key, text in state.values.items() if key != MODEL_KEY}
+            self.form.show(replace(state, values=values, remembered=bool(values)))
+            self._changed_values()
 
     def show_plan(self, plan: SchedulePlan) -> None:
         """Show the learning rate."""
@@ -207,8 +174,15 @@ class StartView(Container):
 
     def show_report(self, report: DryReport, spec: RunSpec) -> None:
         """Show what a dry run of `spec` has shown."""
-        self._report, self._tried = report, spec
-        self._doing("")
+        self._say_of_dry_run(DryState(report=report, tried=spec))
+
+    def show_ended(self, words: str) -> None:
+        """Say that the dry run was ended, and where it was."""
+        self._say_of_dry_run(DryState(ended=words))
+
+    def _say_of_dry_run(self, dry: DryState) -> None:
+        self._dry = dry
+        self._doing(TRYING if dry.trying else "")
         self._show_topic(words=True)
         self._show_words(to_top=True)
 
@@ -216,28 +190,19 @@ class StartView(Container):
         self.query_one("#start-info", BlockList).show(self._blocks, to_top=to_top)
 
     def _blocks(self, width: int) -> list[Block]:
-        blocks: list[Block] = []
-        if self.form.state.doing == "dry":
-            blocks.append(Block((one(" Dry run: one batch through everything…", "title"), one(""))))
-        elif self._report is not None:
-            blocks += [*report_blocks(self._report, width, stale=self._tried != self.spec), Block((one(""),))]
-        if self.preset is not None:
-            blocks.append(Block((*about_lines(self.preset, width),)))
-        return blocks
+        return beside_blocks(self.preset, self._dry, self.spec, width)
 
     def _show_topic(self, *, words: bool = False) -> None:
         """Show what the row under the cursor is about where there is no room for all; `words`: words in any case."""
         self._show_help()
-        if not self.has_class("-narrow"):
-            return
         rate = is_about_the_rate(self.form.field) and not words
-        tried = self._report is not None or self.waits == "dry"
-        self.set_class(rate, "-rate")
-        self.set_class(not rate, "-words")
-        self.set_class(tried and (words or self.form.current_key in (START, DRY, "")), "-report")
+        told = self._dry.is_told and (words or self.form.current_key in (START, DRY, ""))
+        self.make_room_for("rate" if rate else "words", report=told)
 
     def _show_help(self) -> None:
-        self.query_one(StartHelp).show(help_of(self.form.state, self.form.current_key))
+        self.query_one(StartHelp).show(
+            help_of(self.form.state, self.form.current_key, editing=self.form.editing)
+        )
 
     # -- what the user does -----------------------------------------------------------------------
 
@@ -250,6 +215,11 @@ class StartView(Container):
         event.stop()
         self._show_topic()
 
+    @on(StartForm.Typing)
+    def _typing(self, event: StartForm.Typing) -> None:
+        event.stop()
+        self._show_help()
+
     @on(ItemLines.Highlighted, "#start-info")
     @on(ItemLines.Chosen)
     def _no_matter(self, event: Message) -> None:
@@ -258,8 +228,11 @@ class StartView(Container):
     @on(StartForm.Changed)
     def _changed(self, event: StartForm.Changed) -> None:
         event.stop()
+        self._changed_values()
+
+    def _changed_values(self) -> None:
         self._show_help()
-        if self._report is not None:
+        if self._dry.report is not None:
             self._show_words()
         self.post_message(self.Edited(self.spec))
 
@@ -270,16 +243,14 @@ class StartView(Container):
 
     def start(self) -> None:
         """Ask for the run, unless one was asked for already."""
-        if self.preset is not None and self.waits in ("", "dry"):
+        if self.preset is not None and self.waits in ("", TRYING, ENDING):
             self.post_message(self.Started(self.spec, dict(self.form.state.values)))
 
     @on(StartForm.DryPressed)
-    def _dry(self, event: StartForm.DryPressed) -> None:
+    def _dry_pressed(self, event: StartForm.DryPressed) -> None:
         event.stop()
         if self.preset is not None and not self.waits:
-            self.doing("dry")
-            self._show_topic(words=True)
-            self._show_words(to_top=True)
+            self._say_of_dry_run(replace(self._dry, trying=True, ended=""))
             self.post_message(self.DryWanted(self.spec))
 
     @on(StartForm.Left)
@@ -290,35 +261,16 @@ class StartView(Container):
     @on(StartForm.PickWanted)
     def _pick(self, event: StartForm.PickWanted) -> None:
         event.stop()
-        self._set_asking(asking=True)
-        self.chooser.ask(
-            question(event.field, self.form.state.values.get(event.field.key, ""), self._choices)
-        )
+        self.set_asking(asking=True)
+        self.chooser.ask_for(event.field, self.form.state.values.get(event.field.key, ""))
 
-    @on(Chooser.Submitted)
-    def _picked(self, event: Chooser.Submitted) -> None:
+    @on(PartChooser.Picked)
+    def _picked(self, event: PartChooser.Picked) -> None:
         event.stop()
-        field = next(one for one in self.form.state.fields if one.key == event.wish)
-        try:
-            text = taken(field, event.text, event.key, self._choices)
-        except Refused as refused:
-            if refused.line:
-                self.chooser.put(refused.line)
-            self.chooser.refuse(str(refused))
-            return
-        self.form.set_value(field, text)
-        self.chooser.close()
+        self.form.set_value(event.field, event.text)
 
     @on(Chooser.Closed)
     def _asked(self, event: Chooser.Closed) -> None:
         event.stop()
-        self._set_asking(asking=False)
+        self.set_asking(asking=False)
         self.focus_form()
-
-    def _set_asking(self, *, asking: bool) -> None:
-        if asking == self.has_class("-asking"):
-            return
-        self.set_class(asking, "-asking")
-        if not asking:
-            self.chooser.display = False
-        self.app.stylesheet.update(self)  # at once: what is typed next must not go elsewhere

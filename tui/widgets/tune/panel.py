@@ -30,7 +30,7 @@ from tui.widgets.tune.rows import (
     toggled,
 )
 
-HINT = "⏎ edit · space freeze · < > lr · esc"
+HINTS = ("< halves lr · > doubles it", "⏎ edit · space freeze · esc back")
 
 
 class TunePanel(ItemLines, inherit_bindings=False):
@@ -137,7 +137,7 @@ class TunePanel(ItemLines, inherit_bindings=False):
     def head_lines(self, width: int) -> Sequence[StyledLine]:
         """Return the title and the keys."""
         title = Pen().write(" Tuning", "title").write(" from the next step on", "dim").line()
-        return [title, Pen().write(f" {one_line(HINT, width - 1)}", "dim").line()]
+        return [title, *(Pen().write(f" {one_line(hint, width - 1)}", "dim").line() for hint in HINTS)]
 
     # -- keys -------------------------------------------------------------------------------------
 

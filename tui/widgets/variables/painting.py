@@ -54,9 +54,8 @@ class PaintedLines(Widget):
             if old.ground != new.ground:
                 regions.append(Region(0, y, width, 1))
             else:
-                regions += [
-                    Region(start, y, end - start, 1) for start, end in changed_spans(old.line, new.line)
-                ]
+                spans = changed_spans(old.line, new.line, own_ground=self.OWN_GROUND)
+                regions += [Region(start, y, end - start, 1) for start, end in spans]
         if regions:
             self.refresh(*regions)
 

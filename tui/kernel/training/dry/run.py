@@ -3,7 +3,8 @@
 NOTE [A dry run leaves nothing]
 Everything is made anew, in the order and with the seed of a run, so that the loss is the one that the run begins with;
 then it is dropped. A model of the namespace is copied first. Random streams, the working directory and torch's settings
-are put back, what the preset prints is dropped, and nothing is written. It runs in the calling thread.
+are put back, what the preset prints is dropped, and nothing is written. The preset's code runs in a thread of its own;
+the calling thread waits for it, ends it where the user wants that, and puts things back: see NOTE [Ending a thread].
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import Literal
 import torch
 
 from tui.kernel.devices import DeviceError, resolve_device
+from tui.kernel.training.dry.apart import Apart, Ended
 from tui.kernel.training.dry.step import Step
 from tui.kernel.training.dry.trial import Trial
-from tui.kernel.training.dry.words import words_of
+from tui.kernel.training.dry.words import given_up, words_of
 from tui.kernel.training.keep.randomness import preserved_randomness
 from tui.kernel.training.keep.rundir import RunDirError
 from tui.kernel.training.parts.chosen import ChoiceError
@@ -39,7 +41,7 @@ StepName = Literal[
 
 
 class DryCancelled(Exception):
-    """The user has ended the dry run."""
+    """The user has ended the dry run; the message says where it was, as far as that is known."""
 
 
 class _Failed(Exception):
@@ -54,7 +56,7 @@ def dry_run(spec: RunSpec, namespace: Mapping[str, object], cancel: threading.Ev
     Args:
         spec: what would be trained.
         namespace: where an expression for a model is looked up.
-        cancel: looked at between two steps.
+        cancel: ends it once it is set, wherever it is.
 
     Raises:
         DryCancelled: it was set.
@@ -65,10 +67,18 @@ def dry_run(spec: RunSpec, namespace: Mapping[str, object], cancel: threading.Ev
         device = resolve_device(spec.device)
     except (PresetError, ChoiceError, SettingsError, DeviceError, RunDirError) as error:
         return DryReport((), problem=str(error))
-    with quiet(str(Path(spec.preset).parent)), preserved_randomness(device), torch.enable_grad():
+    with quiet(str(Path(spec.preset).parent)), preserved_randomness(device):
         trial = Trial(wanted, device, namespace)
+        trying = _DryRun(trial, spec.preset)
+        apart = Apart(trying.report, name=f"dry run of {Path(spec.preset).name}")
         try:
-            return _DryRun(trial, spec.preset, cancel).report()
+            apart.start()
+            if apart.wait(cancel):
+                return apart.result()
+            words = given_up(trying.doing, apart.frame(), spec.preset)
+            trial.end_loading()
+            apart.end()
+            raise DryCancelled(words)
         finally:
             trial.drop()
 
@@ -76,16 +86,17 @@ def dry_run(spec: RunSpec, namespace: Mapping[str, object], cancel: threading.Ev
 class _DryRun:
     """The steps in their order, and what is told of each."""
 
-    def __init__(self, trial: Trial, preset: str, cancel: threading.Event) -> None:
+    def __init__(self, trial: Trial, preset: str) -> None:
         self._trial = trial
         self._preset = preset
-        self._cancel = cancel
         self._steps: list[DryStep] = []
+        self.doing: StepName = "data"
+        """The step in work."""
 
     def report(self) -> DryReport:
         """Do all steps, up to the one that fails."""
         trial = self._trial
-        with suppress(_Failed):
+        with suppress(_Failed), torch.enable_grad():
             self._all()
         trial.look_at_values()
         warnings = tuple(dict.fromkeys(trial.warnings))
@@ -110,14 +121,14 @@ class _DryRun:
 
         An action returns what is told of it, None where there was nothing to do.
         """
-        if self._cancel.is_set():
-            raise DryCancelled
-        trial = self._trial
+        trial, self.doing = self._trial, name
         began_s = perf_counter()
         try:
             detail = action()
             if trial.device.type == "cuda":
                 torch.cuda.synchronize(trial.device)
+        except Ended:
+            raise
         except BaseException as error:  # noqa: BLE001 - the user's code: all becomes words, SystemExit too
             words = words_of(error, trial.names, self._preset)
             self._note(DryStep(name, ok=False, took_ms=_ms(began_s), detail=words), joined=joined)

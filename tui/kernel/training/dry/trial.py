@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import torch
 from torch import nn
 
+from tui.kernel.torch_private import worker_processes
 from tui.kernel.training.batches import describe, is_pair, mover
 from tui.kernel.training.copying import copy_of_model
 from tui.kernel.training.dry.looks import (
@@ -19,12 +21,14 @@ from tui.kernel.training.dry.looks import (
 )
 from tui.kernel.training.dry.watch import DryMistake, LossWatch
 from tui.kernel.training.keep.randomness import seed_everything
-from tui.kernel.training.parts import experiment as parts
-from tui.kernel.training.parts.experiment import batches_in
+from tui.kernel.training.parts import making
 from tui.kernel.training.parts.preset_module import ExperimentModule
 from tui.kernel.training.parts.wanted import Wanted
 from tui.kernel.training.trouble.refusals import no_batches, no_pair
 from tui.protocol.training import DryReport
+
+_REAP_S: Final = 0.5
+"""How long processes that were ended are waited for."""
 
 
 class Trial:
@@ -55,15 +59,24 @@ class Trial:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()  # what the allocator keeps would count as taken
 
+    def end_loading(self) -> None:
+        """End the processes that load batches; one that hangs would be waited for otherwise. From any thread."""
+        processes = worker_processes(self.batches)
+        for process in processes:
+            process.terminate()  # a worker takes that from its parent for an order, not for a failure
+        until_s = monotonic() + _REAP_S
+        for process in processes:
+            process.join(max(0.0, until_s - monotonic()))
+
     def make_data(self) -> str:
         """Run the preset and make its loaders."""
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         seed_everything(self.seed)
         self.module.run()
-        self.loaders = parts._loaders(self.module, self.settings)
+        self.loaders = making.make_loaders(self.module, self.settings)
         train = self.loaders["train"]
-        batches = batches_in(train)
+        batches = making.batches_in(train)
         if batches is not None:
             steps = -(-batches // max(1, self.settings.accumulate))
             self.report = replace(self.report, steps_per_epoch=steps)
@@ -75,7 +88,7 @@ class Trial:
 
     def make_model(self) -> str:
         """Make the model, or copy the one of the namespace."""
-        model = parts._model(self.module, self.settings, self.namespace)
+        model = making.make_model(self.module, self.settings, self.namespace)
         if self.settings.model:
             model = copy_of_model(model)  # the user's own stays as it is
         lazy = [name for name, p in model.named_parameters() if isinstance(p, nn.UninitializedParameter)]
@@ -98,9 +111,9 @@ class Trial:
     def make_optimizer(self) -> str:
         """Make loss and optimizer."""
         model = self.names["model"]
-        loss = parts._loss(self.module, self.settings)
+        loss = making.make_loss(self.module, self.settings)
         self.names["loss_fn"] = loss.to(self.device) if isinstance(loss, nn.Module) else loss
-        optimizer = parts._optimizer(self.module, self.settings, model)
+        optimizer = making.make_optimizer(self.module, self.settings, model)
         self.names["optimizer"] = optimizer
         self.warnings += warnings_of_parameters(model, optimizer)
         lr = optimizer.param_groups[0].get("lr")
@@ -108,7 +121,7 @@ class Trial:
 
     def make_scheduler(self) -> str | None:
         """Make the schedule; None where there is none."""
-        scheduler = parts._scheduler(self.module, self.settings, self.names["optimizer"])
+        scheduler = making.make_scheduler(self.module, self.settings, self.names["optimizer"])
         self.names["scheduler"] = scheduler
         if scheduler is None:
             return None

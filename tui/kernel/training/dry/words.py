@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import torch
@@ -15,6 +17,7 @@ from tui.kernel.training.trouble.refusals import LoopError, SettingsError
 from tui.protocol.preset import PresetError
 
 _LINE: Final = "<dry run>"
+_LOADER: Final = "torch/utils/data/dataloader.py"
 _PLAIN: Final = (DryMistake, ChoiceError, LoopError, SettingsError, PresetError)
 _NO_MEMORY: Final = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -37,6 +40,27 @@ def words_of(error: BaseException, names: dict[str, Any], preset: str) -> str:
         return _words(error, names, preset)
     except Exception:  # noqa: BLE001 - an exception of the user's own class may fail to say what it is
         return f"{type(error).__name__} was raised"
+
+
+def given_up(step: str, frame: FrameType | None, preset: str) -> str:
+    """Return what a dry run was doing when the user ended it: the step, and the preset's line if it is in one.
+
+    Args:
+        step: the one in work.
+        frame: the innermost of the thread; None where that is not known.
+        preset: the path of its file.
+    """
+    waits = ""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file == preset:
+            return (
+                f"it was in {step}, at {Path(preset).name}:{frame.f_lineno} in {frame.f_code.co_name}{waits}"
+            )
+        if not waits and file.endswith(_LOADER) and "data" in frame.f_code.co_name:
+            waits = ", waiting for a worker process of the data loader"
+        frame = frame.f_back
+    return f"it was in {step}{waits}"
 
 
 def _words(error: BaseException, names: dict[str, Any], preset: str) -> str:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import torch
@@ -31,27 +29,22 @@ from tui.kernel.training.parts.offered import (
     wants_tensor,
     why_not,
 )
+from tui.kernel.training.parts.written import Call, ChoiceError, literal_of, parsed, read_call
 from tui.protocol.preset import nearest
+
+__all__ = [
+    "ChoiceError",
+    "check_optimizer",
+    "check_scheduler",
+    "chosen_loss",
+    "chosen_model",
+    "chosen_optimizer",
+    "chosen_scheduler",
+    "construct",
+]
 
 NO_SCHEDULE: Final = "none"
 """In place of a scheduler: there is to be none."""
-_PREFIXES: Final = (
-    "torch.optim.lr_scheduler.", "optim.lr_scheduler.", "lr_scheduler.", "torch.optim.", "optim.", "torch.nn.", "nn.",
-)  # fmt: skip
-_NUMBERS: Final = {"inf": math.inf, "nan": math.nan}
-
-
-class ChoiceError(ValueError):
-    """A choice that names nothing, or nothing that can be used; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A choice as it was written."""
-
-    name: str
-    positional: tuple[object, ...] = ()
-    named: dict[str, object] = field(default_factory=dict)
 
 
 def chosen_loss(text: str) -> nn.Module:
@@ -67,8 +60,15 @@ def chosen_loss(text: str) -> nn.Module:
     return loss
 
 
-def chosen_optimizer(text: str, parameters: Iterable[Any]) -> torch.optim.Optimizer:
+def chosen_optimizer(
+    text: str, parameters: Iterable[Any], names: Sequence[str] = ()
+) -> torch.optim.Optimizer:
     """Return the optimizer of `torch.optim` that is written, e.g. ``SGD(lr=0.1, momentum=0.9)``, of the parameters.
+
+    Args:
+        text: as it was written.
+        parameters: of the model.
+        names: theirs, in the same order; empty where they have none worth telling.
 
     Raises:
         ChoiceError: there is none, or torch refuses its arguments or the parameters.
@@ -76,7 +76,58 @@ def chosen_optimizer(text: str, parameters: Iterable[Any]) -> torch.optim.Optimi
     parameters = list(parameters)
     if not parameters:
         raise ChoiceError("the model has no parameters, so there is nothing to optimize")
-    return cast("torch.optim.Optimizer", _made("optimizer", text, parameters))
+    try:
+        return cast("torch.optim.Optimizer", _made("optimizer", text, parameters))
+    except ChoiceError:
+        words = _misfits(text, parameters, names)
+        if words:
+            raise ChoiceError(words) from None
+        raise
+
+
+def check_optimizer(text: str) -> torch.optim.Optimizer:
+    """Return the optimizer that is written, of parameters of ours, as far as it can be checked without a model.
+
+    Some take matrices alone (Muon): whether the model has others is told when it is there.
+
+    Raises:
+        ChoiceError: there is none, or torch refuses its arguments.
+    """
+    matrix, vector = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2))
+    try:
+        return cast("torch.optim.Optimizer", _made("optimizer", text, [matrix, vector]))
+    except ChoiceError:
+        return cast("torch.optim.Optimizer", _made("optimizer", text, [matrix]))
+
+
+def _misfits(text: str, parameters: Sequence[Any], names: Sequence[str]) -> str:
+    """Return which parameters an optimizer does not take for their number of dimensions; empty where it is not that."""
+    counts = sorted({parameter.dim() for parameter in parameters})
+    taken = [count for count in {*counts, 2} if _takes(text, count)]
+    odd = [place for place, parameter in enumerate(parameters) if parameter.dim() not in taken]
+    if not taken or not odd:
+        return ""
+    first = odd[0]
+    name = f"{names[first]} " if first < len(names) else "one "
+    others = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+    kind = "matrices (2 dimensions)" if taken == [2] else f"parameters of {_listed(taken)} dimensions"
+    verb = "are" if others else "is"
+    return (
+        f"{read_call(text).name} takes {kind} alone; {name}{tuple(parameters[first].shape)}{others} of this model"
+        f" {verb} none: choose another optimizer, or a model without such parameters"
+    )
+
+
+def _takes(text: str, dimensions: int) -> bool:
+    try:
+        _made("optimizer", text, [nn.Parameter(torch.zeros((2,) * dimensions))])
+    except ChoiceError:
+        return False
+    return True
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(numbers)))
 
 
 def chosen_scheduler(
@@ -94,6 +145,17 @@ def chosen_scheduler(
     return cast("torch.optim.lr_scheduler.LRScheduler", _made("scheduler", text, optimizer))
 
 
+def check_scheduler(text: str) -> None:
+    """Check the name and the arguments of a schedule, as far as that can be done without the optimizer.
+
+    Raises:
+        ChoiceError: there is none of that name, or it takes no such arguments.
+    """
+    if text.strip().lower() != NO_SCHEDULE:
+        call = read_call(text)
+        _arguments(_class("scheduler", call.name), call)
+
+
 def chosen_model(expression: str, namespace: Mapping[str, object] | None) -> nn.Module:
     """Return the module that an expression of names, attributes and indices leads to; the very object.
 
@@ -104,7 +166,7 @@ def chosen_model(expression: str, namespace: Mapping[str, object] | None) -> nn.
 
     text = expression.strip()
     try:
-        found = _at(_parsed(text), namespace or {})
+        found = _at(parsed(text), namespace or {})
     except ViewError as error:
         words = str(error).replace("A view runs none of your code", "Choosing a model runs none of your code")
         raise ChoiceError(words.replace("a view takes items of", "one can take items of")) from None
@@ -117,41 +179,6 @@ def chosen_model(expression: str, namespace: Mapping[str, object] | None) -> nn.
             f"{text} has layers whose sizes are not known yet (lazy ones): run a batch through it in a cell first"
         )
     return found
-
-
-def read_call(text: str) -> Call:
-    """Read ``Name`` or ``Name(…)`` with literals, without running anything.
-
-    Raises:
-        ChoiceError: it is something else.
-    """
-    node = _parsed(text)
-    call = node if isinstance(node, ast.Call) else None
-    name = _dotted(call.func if call is not None else node)
-    if name is None:
-        raise ChoiceError(f"{cut(text)} is no name with arguments, such as SGD(lr=0.1)")
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            name = name.removeprefix(prefix)
-            break
-    if call is None:
-        return Call(name)
-    if any(keyword.arg is None for keyword in call.keywords):
-        raise ChoiceError(f"arguments are given one by one, without **: {cut(text)}")
-    return Call(
-        name,
-        tuple(_literal(value) for value in call.args),
-        {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords},
-    )
-
-
-def read_literal(text: str) -> object:
-    """Read a Python literal, ``inf`` and ``nan`` too, without running anything.
-
-    Raises:
-        ChoiceError: it is none.
-    """
-    return _literal(_parsed(text))
 
 
 # -- classes of torch --------------------------------------------------------------------------------
@@ -237,42 +264,7 @@ def _shown(value: object) -> str:
     return str(value.tolist()) if isinstance(value, torch.Tensor) else repr(value)
 
 
-# -- texts -------------------------------------------------------------------------------------------
-
-
-def _parsed(text: str) -> ast.expr:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ChoiceError(f"{cut(text) or 'an empty text'} cannot be read: {reason}") from None
-    except (RecursionError, MemoryError):
-        raise ChoiceError("the text is nested too deeply") from None
-
-
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        owner = _dotted(node.value)
-        return None if owner is None else f"{owner}.{node.attr}"
-    return None
-
-
-def _literal(node: ast.expr) -> object:
-    try:
-        return ast.literal_eval(_Infinities().visit(node))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        raise ChoiceError(
-            f"{cut(ast.unparse(node))} is no plain value: a number, text, True, False, None or a list of such"
-        ) from None
-
-
-class _Infinities(ast.NodeTransformer):
-    """Lets ``inf`` and ``nan`` be written as Python shows them."""
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.copy_location(ast.Constant(_NUMBERS[node.id]), node) if node.id in _NUMBERS else node
+# -- paths -------------------------------------------------------------------------------------------
 
 
 def _at(node: ast.expr, namespace: Mapping[str, object]) -> object:
@@ -288,7 +280,7 @@ def _at(node: ast.expr, namespace: Mapping[str, object]) -> object:
         case ast.Attribute():
             return attribute_of(_at(node.value, namespace), node.attr, ast.unparse(node.value))
         case ast.Subscript():
-            return item_of(_at(node.value, namespace), _literal(node.slice), ast.unparse(node.value))
+            return item_of(_at(node.value, namespace), literal_of(node.slice), ast.unparse(node.value))
     raise ChoiceError(
         f"{cut(ast.unparse(node))} is more than names, attributes and indices: make the model in a cell first"
     )

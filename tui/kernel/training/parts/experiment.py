@@ -1,9 +1,9 @@
-"""What the preset's functions return, checked against the contract, and what the settings put in its place."""
+"""The live objects of a run, made of the preset and of what the settings put in its place."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,18 @@ import torch
 from torch import nn
 
 from tui.kernel.training.parts.compiled import compiled, why_not_compiled
-from tui.kernel.training.parts.loaders import LEAST_STEPS, OneBatch, with_workers
+from tui.kernel.training.parts.making import (
+    Loader,
+    batches_in,
+    make_loaders,
+    make_loss,
+    make_model,
+    make_optimizer,
+    make_scheduler,
+)
 from tui.kernel.training.parts.precision import Cast, as_written, casting, scaler_of
 from tui.kernel.training.parts.preset_module import ExperimentModule, Source, read_source
 from tui.kernel.training.trouble.refusals import SettingsError
-from tui.protocol.preset import ARGUMENTS, REQUIRED, nearest
 from tui.protocol.run import RunSettings
 
 __all__ = [
@@ -27,8 +34,6 @@ __all__ = [
     "build_experiment",
     "read_source",
 ]
-
-Loader = Iterable[Any]
 
 
 @dataclass
@@ -97,13 +102,13 @@ def build_experiment(
         SettingsError: the settings cannot be kept with this preset.
         Exception: whatever they raise.
     """
-    loaders = _loaders(module, settings)
-    model = _model(module, settings, namespace)
+    loaders = make_loaders(module, settings)
+    model = make_model(module, settings, namespace)
     model.to(device)
-    loss = _loss(module, settings)
+    loss = make_loss(module, settings)
     if isinstance(loss, nn.Module):
         loss.to(device)  # class weights and the like
-    optimizer = _optimizer(module, settings, model)
+    optimizer = make_optimizer(module, settings, model)
     experiment = Experiment(
         train=loaders["train"],
         val=loaders.get("val"),
@@ -111,7 +116,7 @@ def build_experiment(
         model=model,
         loss=loss,
         optimizer=optimizer,
-        scheduler=_scheduler(module, settings, optimizer),
+        scheduler=make_scheduler(module, settings, optimizer),
         metrics=module.function("metrics"),
         step=module.function("step"),
         preview=module.function("preview"),
@@ -151,114 +156,3 @@ def _check_fit(settings: RunSettings, experiment: Experiment) -> None:
             f"{settings.model} is in eval mode, so dropout and batch norm act as in an evaluation;"
             f" {settings.model}.train() changes that"
         )
-
-
-def _loaders(module: ExperimentModule, settings: RunSettings) -> dict[str, Loader]:
-    loaders = _data(module)
-    workers = settings.loader_workers
-    if workers is not None:
-        loaders = {name: with_workers(name, loader, workers) for name, loader in loaders.items()}
-    if settings.kind == "overfit_batch":
-        epochs = module.source.knobs.get("epochs", 1)
-        epochs = epochs if type(epochs) is int and epochs > 0 else 1
-        length = batches_in(loaders["train"]) or LEAST_STEPS
-        # Drawn here, where a resumed run has the same random streams: it goes on with the same batch.
-        return {"train": OneBatch(loaders["train"], max(length, -(-LEAST_STEPS // epochs)))}
-    return loaders if settings.kind == "train" else {"train": loaders["train"]}
-
-
-def _model(
-    module: ExperimentModule, settings: RunSettings, namespace: Mapping[str, object] | None
-) -> nn.Module:
-    if settings.model:
-        from tui.kernel.training.parts.chosen import chosen_model
-
-        return chosen_model(settings.model, namespace if namespace is not None else {})
-    model = _called(module, "model")
-    if not isinstance(model, nn.Module):
-        raise module.broken("model", f"model() must return an nn.Module, not {_kind(model)}")
-    return model
-
-
-def _loss(module: ExperimentModule, settings: RunSettings) -> Callable[..., Any]:
-    if settings.loss:
-        from tui.kernel.training.parts.chosen import chosen_loss
-
-        return chosen_loss(settings.loss)
-    loss = _called(module, "loss")
-    if not callable(loss):
-        raise module.broken("loss", f"loss() must return a callable (output, target), not {_kind(loss)}")
-    return loss  # type: ignore[no-any-return]
-
-
-def _optimizer(module: ExperimentModule, settings: RunSettings, model: nn.Module) -> torch.optim.Optimizer:
-    if settings.optimizer:
-        from tui.kernel.training.parts.chosen import chosen_optimizer
-
-        return chosen_optimizer(settings.optimizer, model.parameters())
-    optimizer = _called(module, "optimizer", model.parameters())
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        message = f"optimizer(parameters) must return a torch.optim.Optimizer, not {_kind(optimizer)}"
-        raise module.broken("optimizer", message)
-    return optimizer
-
-
-def _scheduler(module: ExperimentModule, settings: RunSettings, optimizer: torch.optim.Optimizer) -> Any:
-    """Return the learning-rate schedule; None where there is none."""
-    if settings.kind == "lr_range" or settings.scheduler == "none":
-        return None
-    if settings.scheduler:
-        from tui.kernel.training.parts.chosen import chosen_scheduler
-
-        return chosen_scheduler(settings.scheduler, optimizer)
-    if settings.optimizer or module.function("scheduler") is None:
-        return None
-    scheduler = _called(module, "scheduler", optimizer)
-    if scheduler is not None and not callable(getattr(scheduler, "step", None)):
-        message = f"scheduler(optimizer) must return a learning-rate scheduler, not {_kind(scheduler)}"
-        raise module.broken("scheduler", message)
-    return scheduler
-
-
-def _data(module: ExperimentModule) -> dict[str, Loader]:
-    loaders = _called(module, "data")
-    expected = REQUIRED["data"]
-    if not isinstance(loaders, Mapping):
-        raise module.broken("data", f"data() returned {_kind(loaders)}; a preset defines {expected}")
-    for name in loaders:
-        if name not in ("train", "val", "test"):
-            hint = nearest(str(name), ("train", "val", "test"))
-            raise module.broken(
-                "data", f"data() returned a dict with the key {name!r}{hint}; it takes {expected}"
-            )
-    if loaders.get("train") is None:
-        raise module.broken("data", f"data() returned a dict without 'train'; a preset defines {expected}")
-    for name, loader in loaders.items():
-        if loader is None:
-            continue
-        if not (hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")):
-            raise module.broken("data", f"data()[{name!r}] must be a DataLoader, not {_kind(loader)}")
-    if batches_in(loaders["train"]) == 0:
-        raise module.broken(
-            "data", "data()['train'] has no batches: its dataset is empty, or smaller than one batch"
-        )
-    return {name: loader for name, loader in loaders.items() if loader is not None}
-
-
-def batches_in(loader: Loader) -> int | None:
-    """Return how many batches a loader has; None where it does not tell."""
-    try:
-        return len(loader)  # type: ignore[arg-type]
-    except (TypeError, NotImplementedError):
-        return None
-
-
-def _called(module: ExperimentModule, name: str, *arguments: object) -> Any:
-    function = module.function(name)
-    assert function is not None
-    assert len(arguments) == ARGUMENTS[name]
-    return function(*arguments)
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"

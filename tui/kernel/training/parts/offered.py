@@ -26,6 +26,9 @@ _NO_LITERAL: Final = ("Callable", "LRScheduler", "Options")
 _NOT_OFFERED: Final = frozenset({"last_epoch", "size_average", "reduce", "device", "dtype"})
 """Arguments that are deprecated, or the trainer's own affair."""
 
+_WORDS: Final = {"float": "a number", "int": "a whole number", "bool": "True or False", "str": "a text"}
+_ITEMS: Final = {"float": "numbers", "int": "whole numbers", "str": "texts"}
+
 
 @functools.cache
 def offered(kind: Kind) -> dict[str, type]:
@@ -82,9 +85,22 @@ def short(annotation: str) -> str:
 
 
 def plain(annotation: str) -> str:
-    """Return an annotation in words: ``'min' or 'max'``, ``float | list[float]``."""
+    """Return an annotation in words: ``'min' or 'max'``, ``a number or a list of numbers``; else as it is written."""
     words = re.sub(r"Literal\[(.*?)\]", lambda found: found[1].replace(", ", " or "), short(annotation))
-    return words.replace("float | Tensor", "float")
+    parts = [part.strip() for part in words.replace("float | Tensor", "float").split(" | ")]
+    return " or ".join(_in_words(part) for part in parts)
+
+
+def _in_words(part: str) -> str:
+    sequence = re.fullmatch(r"(tuple|list|Iterable|Sequence)\[(.*)\]", part, re.IGNORECASE)
+    if sequence is None:
+        return _WORDS.get(part, part)
+    kind = "a tuple" if sequence[1].lower() == "tuple" else "a list"
+    items = [item.strip() for item in sequence[2].split(",") if item.strip() != "..."]
+    if any(item not in _ITEMS for item in items):
+        return part
+    count = f"{len(items)} " if kind == "a tuple" and "..." not in part and len(items) > 1 else ""
+    return f"{kind} of {count}{_ITEMS[items[0]]}"
 
 
 def can_be_typed(parameter: inspect.Parameter) -> bool:

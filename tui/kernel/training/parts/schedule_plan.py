@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from tui.kernel.explain import explain
 from tui.kernel.training.keep.randomness import preserved_randomness
 from tui.kernel.training.keep.rundir import RunDirError
-from tui.kernel.training.parts.chosen import ChoiceError, chosen_optimizer, chosen_scheduler
+from tui.kernel.training.parts.chosen import ChoiceError, check_optimizer, chosen_scheduler
 from tui.kernel.training.parts.preset_module import ExperimentModule, Source
 from tui.kernel.training.parts.wanted import wanted_by
 from tui.kernel.training.quiet import quiet, silent
@@ -130,11 +130,23 @@ class _Parts:
     def optimizer(self) -> torch.optim.Optimizer:
         """Return the optimizer, of parameters of ours."""
         if self._settings.optimizer:
-            return chosen_optimizer(self._settings.optimizer, [nn.Parameter(torch.zeros(2, 2))])
-        made = self._call("optimizer", _parameters())
+            return check_optimizer(self._settings.optimizer)
+        try:
+            made = self._call("optimizer", _parameters())
+        except Exception:
+            made = self._of_matrices()
+            if made is None:
+                raise
         if not isinstance(made, torch.optim.Optimizer):
             raise ChoiceError(f"optimizer(parameters) gave a {type(made).__name__}, no optimizer")
         return made
+
+    def _of_matrices(self) -> Any:
+        """Return what the preset makes of matrices alone, which is all that some take (Muon); None where it fails."""
+        try:
+            return self._call("optimizer", iter([nn.Parameter(torch.zeros(2, 2))]))
+        except Exception:  # noqa: BLE001 - the first error is the one to tell of
+            return None
 
     def scheduler(self, optimizer: torch.optim.Optimizer) -> LRScheduler | Any | None:
         """Return the schedule; None where there is none."""

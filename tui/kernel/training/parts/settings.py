@@ -6,9 +6,12 @@ import math
 from dataclasses import fields
 from typing import Any, get_args
 
-import torch
-from torch import nn
-
+from tui.kernel.training.parts.chosen import (
+    check_optimizer,
+    check_scheduler,
+    chosen_loss,
+    chosen_scheduler,
+)
 from tui.kernel.training.trouble.refusals import SettingsError
 from tui.protocol.run import Precision, RunInfo, RunKind, RunSettings
 
@@ -44,18 +47,14 @@ def is_number(value: object) -> bool:
 
 def _check_choices(settings: RunSettings) -> None:
     """Make what the settings name, of nothing that is kept: a mistake is told before anything runs."""
-    if not (settings.loss or settings.optimizer or settings.scheduler):
-        return
-    from tui.kernel.training.parts.chosen import chosen_loss, chosen_optimizer, chosen_scheduler
-
     if settings.loss:
         chosen_loss(settings.loss)
-    parameters = [nn.Parameter(torch.zeros(1))]
-    optimizer: torch.optim.Optimizer = torch.optim.SGD(parameters, 0.1, momentum=0.9)
     if settings.optimizer:
-        optimizer = chosen_optimizer(settings.optimizer, parameters)
+        optimizer = check_optimizer(settings.optimizer)
         if settings.scheduler:
             chosen_scheduler(settings.scheduler, optimizer)
+    elif settings.scheduler:
+        check_scheduler(settings.scheduler)
 
 
 def taken_on(wanted: RunSettings, earlier: RunInfo | None) -> RunSettings:

@@ -12,6 +12,7 @@ from torch import nn
 from tui.kernel.training.parts.experiment import Experiment
 from tui.kernel.training.progress import Progress
 from tui.kernel.training.steer.control import Control
+from tui.protocol.run import RunKind
 from tui.protocol.training import BatchLook
 
 
@@ -44,6 +45,7 @@ class LiveRun:
     changed: Callable[[str, str, str], None]
     """Notes a change (name, before, after: as `RunChange` has them) in log and record, from the next step on. Called in
     the training thread, in the action that makes the change."""
+    kind: RunKind = "train"
     experiment: Experiment | None = None
     """All that the preset has made; an export calls the model as it does."""
     batch: Callable[[], Any] = _no_batch

@@ -119,7 +119,7 @@ class Steering:
     def _tune_optimizer(self, request: Tune) -> None:
         name, optimizer = request.name, self.live.optimizer
         groups = self._groups_with(name, request.group)
-        self._refuse_what_the_schedule_sets(name)
+        self._refuse_what_the_run_sets(name)
         values = [tunable.checked(optimizer, group, name, request.text) for group in groups]
         label = (
             name if request.group is None or len(optimizer.param_groups) == 1 else f"{name}[{request.group}]"
@@ -150,7 +150,12 @@ class Steering:
             raise TuneError(f"{kind} has no {name!r}{hint} It has {', '.join(known)}")
         return groups
 
-    def _refuse_what_the_schedule_sets(self, name: str) -> None:
+    def _refuse_what_the_run_sets(self, name: str) -> None:
+        if name == "lr" and self.live.kind == "lr_range":
+            raise TuneError(
+                "this run tries one learning rate after the other and sets lr itself before every step; when it has"
+                " ended, start a run with the rate it suggests"
+            )
         if name in ("momentum", "betas") and getattr(self._scheduler, "cycle_momentum", False) is True:
             kind = type(self._scheduler).__name__
             raise TuneError(f"{kind} sets {name} itself, each time it sets the learning rate")

@@ -18,8 +18,8 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 
-from tui.kernel.training.parts.chosen import ChoiceError, read_literal
 from tui.kernel.training.parts.offered import annotation_of, fits, plain
+from tui.kernel.training.parts.written import ChoiceError, read_literal
 
 FIRST: Final = ("lr", "weight_decay", "momentum", "betas")
 """Fields that are listed before the others."""
