@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
 
 from screens.run_charts import ChartBoard
 from tui.widgets import words
 from tui.widgets.compare.panel import CompareData, ComparedRow, ComparePanel, ScatterData
+from tui.widgets.keys import key
 from tui.widgets.pace import terminal_is_behind
 
 if TYPE_CHECKING:
-    from tui.runs.compare import ComparedRun
+    from tui.runs.compare import ComparedRun, KnobDifference
     from tui.runs.reader import RunReader
 
 REFRESH_S = 2.0
+MOST_CURVES = 60
+"""Runs whose curves are laid over each other; the table has more."""
 
 
 class ComparePane(Vertical):
@@ -32,8 +39,24 @@ class ComparePane(Vertical):
         height: 1fr;
         & ChartBoard { height: 2fr; }
         & ComparePanel { height: 1fr; min-height: 6; }
+        &.-scatter ChartBoard { height: 1fr; }
+        &.-scatter ComparePanel { height: 2fr; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("tab", "next(1)", "Next", "compare.next", "To the next chart, then to the table", first=True),
+        key(
+            "shift+tab", "next(-1)", "Before", "compare.before", "To the chart before", show=False, first=True
+        ),
+        key("d", "table", "Table", "compare.table", "The table of knobs and metrics"),
+        key("k", "knob", "Knob", "compare.knob", "A knob against a metric: the next knob"),
+        key("j", "metric", "Metric", "compare.metric", "A knob against a metric: the next metric"),
+        key("escape", "leave", "Runs", "compare.leave", "Back to the list of runs"),
+    ]
+
+    class Left(Message):
+        """The list of runs is wanted again."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -51,13 +74,21 @@ class ComparePane(Vertical):
         """The charts."""
         return self.query_one(ChartBoard)
 
+    @property
+    def panel(self) -> ComparePanel:
+        """The table, or the scatter."""
+        return self.query_one(ComparePanel)
+
     def open(self, runs: Sequence[ComparedRun]) -> None:
         """Show these runs."""
         self._runs = tuple(runs)
         self._knob = self._metric = 0
         self.board.reset()
         self._show_panel()
-        self.follow([run.record.folder for run in runs], _labels(runs))
+        if len(runs) > MOST_CURVES:
+            text = f"the charts show the first {MOST_CURVES} of {len(runs)} runs; the table has all"
+            self.notify(text, markup=False)
+        self.follow([run.record.folder for run in runs][:MOST_CURVES], _labels(runs)[:MOST_CURVES])
         self.board.focus_first()
 
     @work(exclusive=True, group="compare")
@@ -86,28 +117,56 @@ class ComparePane(Vertical):
         """Bring the panel up to date with what has been read."""
         from tui.runs.compare import metrics_of
 
-        self._runs = tuple(
+        fresh = tuple(
             replace(
                 run,
                 record=replace(reader.record, label=run.record.label),
                 metrics=metrics_of(reader.series),
             )
-            for run, reader in zip(self._runs, readers, strict=True)
+            for run, reader in zip(self._runs, readers, strict=False)
         )
+        self._runs = fresh + self._runs[len(fresh) :]
         self._show_panel()
 
-    @on(ComparePanel.Wanted)
-    def scatter_wanted(self, event: ComparePanel.Wanted) -> None:
-        """Go to the next knob or metric of the scatter."""
-        event.stop()
-        if event.what == "knob":
-            self._knob += 1
-        else:
-            self._metric += 1
+    # -- keys -------------------------------------------------------------------------------------
+
+    def action_next(self, by: int) -> None:
+        """Put the focus on the next of the charts and the table."""
+        charts = [chart for chart in self.board.charts if chart.display and chart.data.title]
+        stops: list[Widget] = [*charts, self.panel]
+        here = self.screen.focused
+        place = stops.index(here) if here in stops else -by
+        stops[(place + by) % len(stops)].focus()
+
+    def action_table(self) -> None:
+        """Show the table."""
+        self._show_scatter(False)
+
+    def action_knob(self) -> None:
+        """Show the scatter; where it is shown, with the next knob."""
+        self._turn(1, 0)
+
+    def action_metric(self) -> None:
+        """Show the scatter; where it is shown, with the next metric."""
+        self._turn(0, 1)
+
+    def _turn(self, knobs: int, metrics: int) -> None:
+        if self.panel.scattered:
+            self._knob, self._metric = self._knob + knobs, self._metric + metrics
+        self._show_scatter(True)
         self._show_panel()
+
+    def _show_scatter(self, on: bool) -> None:
+        self.set_class(on, "-scatter")
+        self.panel.show_scatter(on)
+
+    def action_leave(self) -> None:
+        """Go back to the list."""
+        self.workers.cancel_group(self, "compare")
+        self.post_message(self.Left())
 
     def _show_panel(self) -> None:
-        self.query_one(ComparePanel).show(compare_data(self._runs, self._knob, self._metric))
+        self.panel.show(compare_data(self._runs, self._knob, self._metric))
 
 
 def _labels(runs: Sequence[ComparedRun]) -> list[str]:
@@ -121,25 +180,31 @@ def _labels(runs: Sequence[ComparedRun]) -> list[str]:
 
 def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) -> CompareData:
     """Return what the panel shows of these runs, the scatter with the knob and metric of these numbers."""
+    from screens.run_view import looks_of_runs
     from tui.protocol.metrics import larger_is_better
-    from tui.runs.compare import MAIN, differences, scatter
+    from tui.runs.compare import differences, usual_metrics
 
     different = differences(runs)
-    tags = dict.fromkeys(tag for run in runs for tag in run.metrics)
-    metrics = [tag for tag in MAIN if tag in tags] + [tag for tag in tags if tag not in MAIN]
+    metrics = usual_metrics(runs)
+    labels = _labels(runs)
+    looks = looks_of_runs(labels)
     rows = []
-    for at, (label, run) in enumerate(zip(_labels(runs), runs, strict=True)):
-        knobs = tuple(words.knob(each.values[at]) for each in different)
+    for at, (label, run, look) in enumerate(zip(labels, runs, looks, strict=True)):
+        knobs = tuple("" if (value := each.values[at]) is None else words.knob(value) for each in different)
         values = tuple(run.metrics[tag].best if tag in run.metrics else None for tag in metrics)
-        rows.append(ComparedRow(label, knobs, values))
-    numbers = [
-        each.name for each in different if any(isinstance(value, int | float) for value in each.values)
-    ]
+        glyph, colour = (look.glyph, look.colour) if look is not None else ("", 0)
+        rows.append(ComparedRow(label, knobs, values, glyph, colour))
+    glyphs = [row.glyph for row in rows]
+    if metrics:  # the best on top
+        rows.sort(key=lambda row: _rank(row.metrics[0], larger=larger_is_better(metrics[0])))
     shown = None
-    if numbers and metrics:
-        name, tag = numbers[knob % len(numbers)], metrics[metric % len(metrics)]
-        points = tuple((point.x, point.y, point.run) for point in scatter(runs, name, tag))
-        shown = ScatterData(name, tag, points, larger_is_better(tag))
+    if different and metrics:
+        shown = _scattered(
+            runs,
+            glyphs,
+            different[knob % len(different)],
+            metrics[metric % len(metrics)],
+        )
     return CompareData(
         tuple(each.name for each in different),
         tuple(metrics),
@@ -147,3 +212,20 @@ def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) ->
         tuple(rows),
         shown,
     )
+
+
+def _rank(value: float | None, *, larger: bool) -> float:
+    return math.inf if value is None or math.isnan(value) else -value if larger else value
+
+
+def _scattered(
+    runs: Sequence[ComparedRun], glyphs: Sequence[str], knob: KnobDifference, tag: str
+) -> ScatterData:
+    from tui.protocol.metrics import larger_is_better
+    from tui.runs.compare import scatter
+
+    points, names = scatter(runs, knob.name, tag)
+    marks = {run.record.folder: glyph for run, glyph in zip(runs, glyphs, strict=True)}
+    few = len(runs) <= len(set(glyphs))  # each has a mark of its own
+    placed = tuple((point.x, point.y, marks[point.folder] if few else "") for point in points)
+    return ScatterData(knob.name, tag, placed, larger_is_better(tag), names)

@@ -9,18 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
-from tui.protocol.metrics import larger_is_better
 from tui.runs.compare import ComparedRun, RunTable, differences
-from tui.runs.filtering import FilterError, Term, matching, parse_filter
+from tui.runs.filtering import FilterError, Term, check_field, known_fields, matching, parse_filter
 from tui.runs.labels import parse_tags, tags_text, write_labels
+from tui.runs.metric_cache import MetricCache, cache_file
+from tui.runs.ordering import ORDERS, order_key
 from tui.runs.record import LIVE, read_record
 from tui.widgets import words
 from tui.widgets.run.entries import RunEntry
-
-Order = Literal["newest", "best", "longest", "name"]
-ORDERS: Final[tuple[Order, ...]] = ("newest", "best", "longest", "name")
 
 
 class ShelfError(ValueError):
@@ -34,13 +32,17 @@ class RunShelf:
     """
 
     def __init__(self, root: Path) -> None:
-        self._table = RunTable(root)
+        self.root = root
+        self._table = RunTable(root, MetricCache(cache_file()))
         self._runs: tuple[ComparedRun, ...] = ()
         self._reading = threading.Lock()  # a list opened again may begin while another thread still reads
         self._terms: tuple[Term, ...] = ()
         self.filter = ""
         """As it was typed; empty: all runs."""
-        self.order: Order = "newest"
+        self.order = "newest"
+        """One of `ORDERS`, or a knob or metric; with ``-`` before it the other way round."""
+        self._rows: dict[Path, RunEntry] = {}  # of what is shown
+        self._differing: tuple[object, dict[str, list[str]]] = (None, {})
         self.marked: set[Path] = set()
 
     def load(self) -> None:
@@ -62,6 +64,8 @@ class RunShelf:
         with self._reading:
             while time.monotonic() < end_s and (run := self._table.read_next(stopped)) is not None:
                 found.append(run)
+            if found:
+                self._table.keep()
         return found
 
     def take(self, read: Sequence[ComparedRun]) -> None:
@@ -82,31 +86,37 @@ class RunShelf:
     @property
     def shown(self) -> tuple[ComparedRun, ...]:
         """Those that the filter lets through, in the order wanted."""
-        keys: dict[Order, Callable[[ComparedRun], Any]] = {
-            "newest": lambda run: -run.record.started_s,
-            "best": _by_metric,
-            "longest": lambda run: -(run.duration_s or 0.0),
-            "name": lambda run: (run.record.name.lower(), -run.record.started_s),
-        }
-        return tuple(sorted(matching(self._runs, self._terms), key=keys[self.order]))
+        return tuple(sorted(matching(self._runs, self._terms), key=order_key(self.order)))
 
     def entries(self) -> list[RunEntry]:
         """Return the rows of the table."""
         shown = self.shown
-        differing = [each.name for each in differences(shown)]
-        return [_entry(run, differing, marked=run.record.folder in self.marked) for run in shown]
+        if self._differing[0] != shown:
+            self._differing = shown, _differing(shown)
+            self._rows.clear()
+        names = self._differing[1]
+        return [self._row(run, names[_kind(run)]) for run in shown]
+
+    def _row(self, run: ComparedRun, names: list[str]) -> RunEntry:
+        marked = run.record.folder in self.marked
+        row = self._rows.get(run.record.folder)
+        if row is None or row.marked != marked:
+            row = self._rows[run.record.folder] = _entry(run, names, marked=marked)
+        return row
 
     @property
     def title(self) -> str:
         """What is shown, in a few words."""
+        if not self._runs:
+            return f"there are none yet in {self.root}"
         shown = len(self.shown)
         all_runs = "1 run" if self.count == 1 else f"{self.count:,} runs"
         parts = [
             f"{shown:,} of {all_runs}" if self.filter else all_runs,
             f"{self.order} first",
         ]
-        if self.order == "name":
-            parts[1] = "by name"
+        if self.order not in ORDERS[:3]:
+            parts[1] = f"by {self.order}"
         if self.filter:
             parts.insert(1, self.filter)
         if self.marked:
@@ -131,16 +141,38 @@ class RunShelf:
 
     def next_order(self) -> None:
         """Go to the next order."""
-        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        place = ORDERS.index(self.order) if self.order in ORDERS else -1
+        self.order = ORDERS[(place + 1) % len(ORDERS)]
+
+    def set_order(self, text: str) -> None:
+        """Order by what was typed: one of `ORDERS`, a knob, a metric or a field; `-` before it turns it round.
+
+        Raises:
+            FilterError: no run has it.
+        """
+        order = text.strip() or ORDERS[0]
+        if order not in ORDERS:
+            check_field(order.removeprefix("-"), (*ORDERS, *known_fields(self._runs)))
+        self.order = order.removeprefix("-") if order.removeprefix("-") in ORDERS else order
 
     def mark(self, folder: Path) -> None:
         """Mark a run, or unmark it."""
         self.marked ^= {folder}
 
+    def mark_all(self) -> None:
+        """Mark all runs that are shown; where all of them are marked, none any more."""
+        shown = {run.record.folder for run in self.shown}
+        self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
+
     def marked_runs(self) -> tuple[ComparedRun, ...]:
         """Return the marked runs, oldest first, so that their colours stay when more are marked later."""
         found = [run for run in self._runs if run.record.folder in self.marked]
         return tuple(sorted(found, key=lambda run: run.record.started_s))
+
+    def marked_and_shown(self) -> tuple[ComparedRun, ...]:
+        """Return the marked runs that the filter leaves in."""
+        shown = {run.record.folder for run in self.shown}
+        return tuple(run for run in self.marked_runs() if run.record.folder in shown)
 
     def run_at(self, folder: Path) -> ComparedRun | None:
         """Return a run; None where it is gone."""
@@ -186,15 +218,21 @@ class RunShelf:
         self.take([replace(run, labels=labels)])
 
 
-def _by_metric(run: ComparedRun) -> tuple[str, float]:
-    """Sort by the main metric, runs told by the same one together; those without any come last."""
-    tag = run.main_metric
-    if not tag:
-        return "~", 0.0
-    best = run.metrics[tag].best
-    return tag.partition("/")[2] or tag, (
-        -best if larger_is_better(tag) else best
-    ) if best == best else float("inf")
+def _kind(run: ComparedRun) -> str:
+    """Return what runs are compared within in the list: the experiment."""
+    info = run.record.info
+    return info.experiment if info is not None else ""
+
+
+def _differing(runs: Sequence[ComparedRun]) -> dict[str, list[str]]:
+    """Return, by experiment, the knobs that the list tells: those in which its runs differ; of a single run all."""
+    kinds: dict[str, list[ComparedRun]] = {}
+    for run in runs:
+        kinds.setdefault(_kind(run), []).append(run)
+    return {
+        kind: [each.name for each in differences(those)] if len(those) > 1 else list(those[0].knobs)
+        for kind, those in kinds.items()
+    }
 
 
 def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
@@ -203,16 +241,18 @@ def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
         summary = f"{info.error.kind}: {info.error.message}"
     elif run.labels.notes:
         summary = run.labels.notes
+    elif record.status == "unknown":  # somebody's log: nothing is wrong with it
+        summary = ""
     else:
         summary = record.reason
     return RunEntry(
         folder=record.folder,
         name=record.name,
-        status=record.status,
+        status="log" if record.status == "unknown" else record.status,
         started=time.strftime("%m-%d %H:%M", time.localtime(record.started_s)),
         summary=summary,
         took=words.duration(run.duration_s) if run.duration_s is not None else "",
-        best=_best(run),
+        best=best_text(run),
         differs=" ".join(f"{name}={words.knob(knobs[name])}" for name in differing if name in knobs),
         device=info.device if info is not None else "",
         tags=tags_text(run.labels.tags),
@@ -220,6 +260,7 @@ def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
     )
 
 
-def _best(run: ComparedRun) -> str:
+def best_text(run: ComparedRun) -> str:
+    """Return a run's first metric at its best; empty where it has none."""
     tag = run.main_metric
     return f"{tag} {run.metrics[tag].best:.4g}" if tag else ""

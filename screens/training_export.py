@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import Final, Literal
 
@@ -28,6 +29,8 @@ TITLE: Final = (
     "Export: curves .csv .json · the chart in front .svg · weights .pt · torch.export .pt2 · ONNX .onnx"
 )
 
+FOLDER: Final = "TensorBoard opens the run's folder as it is: tensorboard --logdir"
+
 
 class TrainingExport(BaseScreen):
     """What the Training screen writes for other programs. TensorBoard needs nothing: it opens the run's folder."""
@@ -44,7 +47,7 @@ class TrainingExport(BaseScreen):
         if reader is None:
             self.notify("there is no run to export", markup=False)
             return
-        suggestion = f"{reader.record.name}.csv"
+        suggestion = f"{suggested(reader.record.name)}.csv"
         overwritten = False
 
         def attempt(path: str, again: bool) -> Refused | None:
@@ -52,15 +55,25 @@ class TrainingExport(BaseScreen):
             overwritten = again
             return self._refused(Path(path).expanduser(), again)
 
-        prompt = FilePrompt(TITLE, attempt, path=suggestion, suffixes=(*CURVES, *MODELS), verb="writes")
+        prompt = FilePrompt(
+            f"{TITLE}\n{FOLDER} {reader.folder}",
+            attempt,
+            path=suggestion,
+            suffixes=(*CURVES, *MODELS),
+            verb="writes",
+        )
         given = await self.app.push_screen_wait(prompt)
         if given is None:
             return
         path = Path(given).expanduser().absolute()
+        if path.suffix in (".pt2", ".onnx"):
+            self.notify("the model is traced; that takes some seconds", markup=False)
         try:
             said = await self._write(path, overwrite=overwritten)
         except (KernelDied, KernelRefused, TimeoutError, OSError, ValueError) as error:
-            reason = str(error.strerror or error) if isinstance(error, OSError) else str(error)
+            reason = str(error)
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError | ConnectionError):
+                reason = f"cannot write {path}: {error.strerror or error}"
             self.notify(reason or "the kernel does not answer", severity="error", timeout=15, markup=False)
             return
         self.notify(said, markup=False)
@@ -72,8 +85,12 @@ class TrainingExport(BaseScreen):
             return Refused("a model is exported by a kernel: open the run in a session, not with `watch`")
         if not path.absolute().parent.is_dir():
             return Refused(f"there is no folder {path.absolute().parent}")
+        if path.is_dir():
+            return Refused(f"{path.name} is a folder: add a name to it")
+        if not os.access(path.absolute().parent, os.W_OK):
+            return Refused(f"you may not write in {path.absolute().parent}")
         if path.exists() and not again:
-            return Refused(f"{path.name} is there already; enter again replaces it", insists=True)
+            return Refused(f"{path.name} is there already and would be replaced", insists=True)
         return None
 
     async def _write(self, path: Path, *, overwrite: bool) -> str:
@@ -87,15 +104,21 @@ class TrainingExport(BaseScreen):
             request = ExportModel(MODELS[path.suffix], str(path), folder, checkpoint, overwrite)
             exported = await self.session.ask(request)
             detail = f": {exported.detail}" if exported.detail else ""
-            return f"{os.path.basename(exported.path)}, {words.size(exported.size_bytes)}{detail}"
+            return f"{exported.path}, {words.size(exported.size_bytes)}{detail}"
         if path.suffix == ".svg":
             from tui.widgets.chart.svg import chart_svg
 
             await asyncio.to_thread(
                 path.write_text, chart_svg(self.pane.board.focused_chart.data), encoding="utf-8"
             )
-            return f"{path.name}: the chart in front"
+            return f"{path}: the chart in front"
         from tui.runs.export import write_csv, write_json
 
         points = await asyncio.to_thread(write_csv if path.suffix == ".csv" else write_json, reader, path)
-        return f"{path.name}: {points:,} points, every one as it was logged"
+        return f"{path}: {points:,} points, every one as it was logged"
+
+
+def suggested(name: str) -> str:
+    """Return a run's name as that of a file: no folders in it, nothing that a terminal or a shell takes for more."""
+    kept = re.sub(r"[^\w.+=@-]+", "-", name).strip(".-")
+    return kept[:80] or "run"

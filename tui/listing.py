@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,9 @@ from tui.protocol.codec import encode
 from tui.protocol.preset import PresetError, preset_files, read_preset
 from tui.widgets import words
 from tui.widgets.foreign import plain
+
+if TYPE_CHECKING:
+    from tui.runs.compare import ComparedRun
 
 
 def _table(*titles: str) -> Table:
@@ -72,26 +75,61 @@ def runs_json() -> list[dict[str, Any]]:
     return listed
 
 
-def run_table() -> Table:
-    """Return the runs as a table."""
-    from tui.runs.index import list_runs
+METRICS_S: Final = 3.0
+"""How long logs are read for a table of runs: what has not been read before, and not by then, is left out."""
 
-    table = _table("run", "status", "epoch", "step", "device", "trained")
-    for record in list_runs(paths.runs_dir()):
-        info = record.info
+
+RUN_COLUMNS: Final = (
+    (140, ("run", "status", "epoch", "step", "best", "knobs", "device", "trained")),
+    (100, ("run", "status", "epoch", "step", "best", "trained")),
+    (0, ("run", "status", "best", "trained")),
+)
+"""What there is room for from so many cells on: an id that is cut off is of no use."""
+
+
+def run_table(width: int = 200) -> Table:
+    """Return the runs as a table: how each stands, its main metric at its best, the knobs in which they differ."""
+    from tui.runs.compare import RunTable, differences
+    from tui.runs.metric_cache import MetricCache, cache_file
+
+    loader = RunTable(paths.runs_dir(), MetricCache(cache_file()))
+    runs = {run.record.folder: run for run in loader.begin()}
+    end_s = time.monotonic() + METRICS_S
+    while (read := loader.read_next(lambda: time.monotonic() > end_s)) is not None:
+        runs[read.record.folder] = read
+        if time.monotonic() > end_s:
+            break
+    loader.keep()
+    kinds: dict[str, list[ComparedRun]] = {}
+    for run in runs.values():
+        kinds.setdefault(run.record.info.experiment if run.record.info else "", []).append(run)
+    differing = {kind: [each.name for each in differences(those)] for kind, those in kinds.items()}
+    rows: list[dict[str, Text]] = []
+    for run in runs.values():
+        record, info = run.record, run.record.info
         if info is None:
-            table.add_row(
-                plain(record.id), plain(record.status, style="red"), plain(record.reason), "", "", ""
+            name = plain(record.label or record.id)
+            rows.append(
+                {"run": name, "status": plain(record.status, style="red"), "best": plain(record.reason)}
             )
             continue
-        table.add_row(
-            plain(record.id, style="bold"),
-            plain(record.status),
-            f"{info.epoch}/{info.epochs or '?'}",
-            f"{info.step:,}",
-            plain(info.device),
-            words.duration(info.train_s) if info.train_s is not None else "",
-        )
+        tag, knobs = run.main_metric, run.knobs
+        told = (f"{name}={words.knob(knobs[name])}" for name in differing[info.experiment] if name in knobs)
+        cells = {
+            "run": plain(record.id, style="bold"),
+            "status": plain(record.status),
+            "epoch": Text(f"{info.epoch}/{info.epochs or '?'}"),
+            "step": Text(f"{info.step:,}"),
+            "best": plain(f"{tag} {run.metrics[tag].best:.4g}" if tag else ""),
+            "knobs": plain(" ".join(told), style="dim"),
+            "device": plain(info.device),
+            "trained": Text(words.duration(info.train_s) if info.train_s is not None else ""),
+        }
+        rows.append(cells)
+    titles = next(titles for least, titles in RUN_COLUMNS if width >= least)
+    table = _table(*titles)
+    for row in rows:
+        table.add_row(*(row.get(title, Text()) for title in titles))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from tui.kernel.training import RunRefused, Trainer
 from tui.kernel.training.sweep import Sweep
+from tui.protocol.codec import decode
 from tui.protocol.messages import RunState
-from tui.protocol.run import KnobValue, RunSpec
+from tui.protocol.run import SWEEPS, KnobValue, RunSpec
+from tui.protocol.training import SweepRecord
 
 WritePreset = Callable[..., str]
 
@@ -106,3 +109,47 @@ def test_a_start_that_raises_anything_is_told(trainer: Trainer, specs: Callable[
     sweep.begin()
     assert sweep.wait(60)
     assert [(run.status, run.error) for run in sweep.state().runs] == [("refused", "not now")] * 2
+
+
+def test_its_record_beside_the_runs_tells_how_it_stands(
+    trainer: Trainer, specs: Callable[..., list[RunSpec]], tmp_path: Path
+) -> None:
+    started = Started(trainer)
+    sweep = Sweep("lrs", specs({"lr": 0.1}, {"epochs": 0}), started, trainer, started.changed)
+    sweep.begin()
+    assert sweep.wait(120)
+    (path,) = (tmp_path / "runs" / SWEEPS).iterdir()
+    record = decode(SweepRecord, json.loads(path.read_text()))
+    assert record.ended
+    assert (record.name, record.pid) == ("lrs", os.getpid())
+    assert record.runs == sweep.state().runs
+    assert [spec.knobs for spec in record.specs] == [{"epochs": 1, "lr": 0.1}, {"epochs": 0}]
+
+
+def test_a_sweep_that_is_ended_says_so_in_its_record_at_once(
+    trainer: Trainer, specs: Callable[..., list[RunSpec]], tmp_path: Path
+) -> None:
+    started = Started(trainer)
+    wanted = specs({"lr": 0.1, "epochs": 100_000}, {"lr": 0.01})
+    sweep = Sweep("long", wanted, started, trainer, started.changed)
+    sweep.begin()
+    assert started.begun.wait(60)
+    sweep.end()
+    (path,) = (tmp_path / "runs" / SWEEPS).glob("*.json")
+    record = decode(SweepRecord, json.loads(path.read_text()))
+    trainer.control("stop")
+    assert sweep.wait(60)
+    assert record.ended
+    assert record.runs[1].status == "stopped"
+
+
+def test_a_sweep_whose_record_cannot_be_written_goes_on(
+    trainer: Trainer, specs: Callable[..., list[RunSpec]], tmp_path: Path
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / SWEEPS).write_text("no folder")
+    started = Started(trainer)
+    sweep = Sweep("lrs", specs({"lr": 0.1}), started, trainer, started.changed)
+    sweep.begin()
+    assert sweep.wait(120)
+    assert sweep.state().runs[0].status == "finished"

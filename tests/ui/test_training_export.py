@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from screens.training_export import suggested
 from tests.ui.fake_session import FakeSession, NotedApp, make_app, opened, screen_text, until
 from tests.ui.written_runs import finished_run
 from tui.protocol.training import Exported, ExportModel
@@ -86,3 +88,39 @@ async def test_a_model_is_asked_of_the_kernel(tmp_path: Path) -> None:
         assert "its last checkpoint" in said(pilot)
         (request,) = session.of(ExportModel)
         assert request == ExportModel("torch_export", str(tmp_path / "model.pt2"), str(run.folder), "last")
+
+
+async def test_where_it_was_written_is_said_and_a_folder_is_refused(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "runs")
+    (tmp_path / "folder.csv").mkdir()
+    async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
+        await drawn(pilot)
+        await asked(pilot, "folder.csv")
+        await until(pilot, lambda: "is a folder: add a name" in screen_text(pilot.app))
+        assert str(run.folder)[:40] in screen_text(pilot.app).replace("\n", "")  # what TensorBoard opens
+        await asked(pilot, "curves.csv")
+        await until(pilot, lambda: f"{tmp_path / 'curves.csv'}: " in said(pilot))
+
+
+async def test_what_the_system_refuses_is_said_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished_run(tmp_path / "runs")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tui.runs.export.write_csv", full)
+    async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
+        await drawn(pilot)
+        await asked(pilot, "curves.csv")
+        await until(pilot, lambda: f"cannot write {tmp_path / 'curves.csv'}: No space left" in said(pilot))
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("digits", "digits"), ("logs/version_0", "logs-version_0"), ("../../x", "x"), ("a\x1b[31m b", "a-31m-b"),
+     ("…", "run")],
+)  # fmt: skip
+def test_the_name_of_a_run_becomes_that_of_a_file(name: str, file: str) -> None:
+    assert suggested(name) == file

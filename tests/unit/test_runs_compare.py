@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -14,9 +15,10 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tui.protocol.preset import Knob, PresetError, PresetInfo
 from tui.protocol.run import RunInfo, RunLabels, RunSettings
-from tui.runs.compare import ComparedRun, Metric, RunTable, differences, scatter
+from tui.runs.compare import ComparedRun, RunTable, differences, scatter, usual_metrics
 from tui.runs.filtering import FilterError, matching, parse_filter
 from tui.runs.labels import parse_tags, read_labels, write_labels
+from tui.runs.metric_cache import Metric
 from tui.runs.record import RunRecord
 from tui.runs.sweep_plan import SweepError, plan_sweep
 
@@ -50,6 +52,8 @@ RUNS = (
         ("status=failed", "c"), ("device=cuda:0", "b"), ("tag=good", "a"), ("good", "a"), ("moons", "c"),
         ("accuracy>0.95", "b"), ("val/loss<1", "a"), ("act~anh", "b"), ("wide=true", "c"), ("accuracy!=0.9", "bc"),
         ("name=a", "a"), ("nothing", ""),
+        ("lr >= 1e-2 and act = relu", "c"), ("lr >1e-3 & lr< 0.1", "b"), ('name="a"', "a"), ("note=", "abc"),
+        ("accuracy>=0.97", "b"), ("accuracy>0.97", ""), ("accuracy=0.9", "a"), ("duration<5m", ""),
     ],
 )  # fmt: skip
 def test_a_filter_keeps_the_runs_for_which_all_of_it_holds(text: str, names: str) -> None:
@@ -76,12 +80,13 @@ def test_differences_are_the_knobs_that_are_not_equal_everywhere() -> None:
 
 
 def test_a_scatter_takes_the_runs_that_have_both_numbers() -> None:
-    assert [(p.x, p.y, p.run) for p in scatter(RUNS, "lr", "val/accuracy")] == [
-        (1e-3, 0.9, "a"),
-        (1e-2, 0.97, "b"),
-    ]
-    assert scatter(RUNS, "act", "val/accuracy") == ()
-    assert scatter((made("x", {"lr": 1.0}, metrics={"val/loss": math.nan}),), "lr", "val/loss") == ()
+    points, no_names = scatter(RUNS, "lr", "val/accuracy")
+    assert [(p.x, p.y, p.folder.name) for p in points] == [(1e-3, 0.9, "a"), (1e-2, 0.97, "b")]
+    assert no_names == ()
+    points, act_names = scatter(RUNS, "act", "val/accuracy")
+    assert [(p.x, p.y) for p in points] == [(0, 0.9), (1, 0.97)]
+    assert act_names == ("relu", "tanh")
+    assert scatter((made("x", {"lr": 1.0}, metrics={"val/loss": math.nan}),), "lr", "val/loss") == ((), ())
 
 
 def test_labels_are_kept_beside_the_record_and_a_broken_file_is_none(tmp_path: Path) -> None:
@@ -166,3 +171,52 @@ def test_a_sweep_that_cannot_be_made_is_said(text: str, words: str) -> None:
         plan_sweep("widht=1,2", PRESET)
     with pytest.raises(PresetError, match="lr takes float"):
         plan_sweep("lr=fast,slow", PRESET)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lr=>1", "did you mean lr>=1"), ("lr =< 1", "did you mean lr<=1"), ("lr=~x", "did you mean lr~x"),
+        (">=1", "missing before '>=1'"), ("lr>1 or lr<2", "no 'or'"), ("lr>", "wants a number after it, not ''"),
+        ("duration>5x", "wants a number"),
+    ],
+)  # fmt: skip
+def test_a_filter_with_wrong_syntax_is_told_what_would_be_right(text: str, words: str) -> None:
+    with pytest.raises(FilterError, match=words):
+        parse_filter(text, RUNS)
+
+
+def test_a_metric_is_compared_as_float32_was_logged_and_as_it_is_shown() -> None:
+    run = made("x", metrics={"val/accuracy": float(np.float32(0.9)), "val/loss": 0.123456})
+    for text in ("accuracy=0.9", "accuracy>=0.9", "accuracy<=0.9", "loss=0.1235"):
+        assert matching((run,), parse_filter(text, (run,))), text
+    for text in ("accuracy>0.9", "accuracy<0.9", "accuracy!=0.9", "loss=0.1234"):
+        assert not matching((run,), parse_filter(text, (run,))), text
+
+
+def test_a_duration_is_asked_for_with_its_unit() -> None:
+    run = made("x", train_s=300.0)
+    for text, holds in (
+        ("duration>=5m", True),
+        ("duration<5m", False),
+        ("duration=300", True),
+        ("duration<1h", True),
+    ):
+        assert bool(matching((run,), parse_filter(text, (run,)))) == holds, text
+
+
+def test_metrics_that_most_runs_have_come_first() -> None:
+    assert usual_metrics(RUNS) == ["val/accuracy", "test/accuracy", "val/loss"]
+
+
+def test_spaces_around_commas_and_signs_of_a_sweep_are_no_mistake() -> None:
+    assert plan_sweep("lr = 1e-3, 1e-2  width=8 ,16", PRESET) == plan_sweep("lr=1e-3,1e-2 width=8,16", PRESET)
+    assert plan_sweep("random=3 lr=1e-5 .. 1e-1", PRESET)[0].keys() == {"lr"}
+
+
+def test_what_no_run_could_begin_with_is_said_before_any_does() -> None:
+    preset = replace(PRESET, knobs=(*KNOBS, Knob("epochs", "int", 3, "", 4)))
+    assert len(plan_sweep("epochs=1,2", preset)) == 2
+    for text, words in (("epochs=0,2", "epochs must be 1"), ("lr=,", "lr= wants values")):
+        with pytest.raises(SweepError, match=words):
+            plan_sweep(text, preset)

@@ -52,11 +52,22 @@ _LOWER: Final = {
     "distance",
     "regret",
     "negative",
+    "reconstruction",
+    "bits",
 }
 """Words that turn the others round: ``map_error``."""
 
 
 def larger_is_better(tag: str) -> bool:
     """Return whether a higher value of a metric is better, going by the words of its name, the split left out."""
-    words = set(re.split(r"[^a-z0-9]+", tag.lower()))
+    words = _words(tag)
     return bool(words & _HIGHER) and not words & _LOWER
+
+
+def has_a_better(tag: str) -> bool:
+    """Return whether the name of a metric tells which way is better: of ``val/kl`` it does not."""
+    return bool(_words(tag) & (_HIGHER | _LOWER))
+
+
+def _words(tag: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", tag.lower()))

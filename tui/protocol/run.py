@@ -25,6 +25,8 @@ BEST_CHECKPOINT: Final = "best.pt"
 EVENTS_PREFIX: Final = "events.out.tfevents."
 VIEWS: Final = "views"
 LABELS_FILE: Final = "labels.json"
+SWEEPS: Final = ".sweeps"
+"""A folder beside the runs: a JSON file for each sweep (`tui.protocol.training.SweepRecord`), the newest by name."""
 
 RunStatus = Literal["running", "paused", "finished", "stopped", "failed", "lost"]
 """`lost`: the record says running or paused, and the process that wrote it is gone."""
@@ -43,11 +45,25 @@ DETAILS: Final = (
 """Beginnings of tags that are no results: they have views of their own, and there are many of them."""
 PHASES: Final = ("data", "forward", "backward", "optimizer")
 """The parts of a step, in the order they run; their tags are ``time/<phase>_ms``."""
+STEP_MS: Final = "time/step_ms"
+"""The mean time of a step, all of it, in milliseconds; logged at the same steps as `SAMPLES_PER_S`."""
 
 
 def phase_tag(phase: str) -> str:
     """Return the tag of a phase's time, in milliseconds."""
     return f"time/{phase}_ms"
+
+
+def told_epoch(status: str, completed: int, epochs: int | None) -> int:
+    """Return the epoch that a run is told to be in: of one under way the one in progress, else those completed.
+
+    Args:
+        status: as a `RunStatus`.
+        completed: how many epochs are.
+        epochs: how many there will be; None where that is not known.
+    """
+    epoch = completed + (status in ("running", "paused"))
+    return min(epoch, max(completed, epochs)) if epochs is not None else epoch
 
 
 @dataclass(frozen=True)

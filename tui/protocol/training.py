@@ -264,6 +264,26 @@ class SweepState:
 
 
 @dataclass(frozen=True)
+class SweepRecord:
+    """A sweep as a file beside its runs, replaced atomically: it tells what never began once the kernel is gone."""
+
+    name: str
+    runs: tuple[QueuedRun, ...]
+    specs: tuple[RunSpec, ...]
+    """Of each run, in the same order."""
+    pid: int
+    """The kernel that trains them."""
+    host: str
+    started_at: str
+    """ISO 8601, UTC."""
+    pid_started_at: float | None = None
+    """When the process started, in seconds since 1970."""
+    ended: bool = False
+    """Whether none of the waiting runs will begin any more: all had their turn, or the user ended it."""
+    schema: int = 1
+
+
+@dataclass(frozen=True)
 class StartSweep(Request[SweepState]):
     """Train one run after the other in the kernel, whoever watches; refused while a run or a sweep is in progress."""
 

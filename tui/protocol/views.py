@@ -51,6 +51,12 @@ class WorstSample:
     """None where the input is no picture."""
     text: str = ""
     """The input's values, where it is small and no picture."""
+    target_image: Image | None = None
+    """What the output was to be, where both are pictures: `target` and `predicted` are empty then."""
+    output_image: Image | None = None
+    target_curve: tuple[float, ...] = ()
+    """Likewise where both are rows of numbers; at most 64, of more every second, third, …"""
+    output_curve: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tui.protocol.metrics import has_a_better, larger_is_better
 from tui.protocol.run import LOSS, PHASES, phase_tag
 from tui.runs.series import Series
 
@@ -131,7 +132,9 @@ def _fit(series: SeriesByTag) -> Iterator[Alert]:
         return
     at = int(np.argmin(values))
     since = len(values) - 1 - at
-    rose = values[-min(3, since) :].min() / values[at] - 1 if since and values[at] > 0 else 0.0
+    lowest = float(values[at])
+    up = float(values[-min(3, since) :].min()) - lowest if since else 0.0
+    rose = up / lowest if lowest > 0 and up > _usual_change(series, values) else 0.0
     before, now = _mean_around(series, int(steps[at])), _mean_around(series, int(steps[-1]))
     fell = 1 - now / before if before and now is not None else 0.0
     if since >= 3 and rose > 0.03 and fell > 0.03:
@@ -139,11 +142,35 @@ def _fit(series: SeriesByTag) -> Iterator[Alert]:
             "overfitting", False, int(steps[at]),
             f"overfitting since step {steps[at]:,}: {VAL_LOSS} rose by {rose:.0%} while {LOSS} fell by {fell:.0%}",
         )  # fmt: skip
-    elif since >= max(5, len(values) // 4) and fell < 0.03:
+    elif since >= max(5, len(values) // 4) and fell < 0.03 and not _gets_better(series, int(steps[at])):
         yield Alert(
             "plateau", False, int(steps[at]),
             f"no better since step {steps[at]:,}: {since} evaluations without a lower {VAL_LOSS}",
         )  # fmt: skip
+
+
+def _usual_change(series: SeriesByTag, values: Values) -> float:
+    """Return how much a validation loss moves without a meaning: by its own noise, and against all it has fallen by."""
+    noise = 3 * float(np.median(np.abs(np.diff(values[-16:]))))
+    each = series[VAL_LOSS]
+    with each.lock:
+        first = float(each.values[0])
+    return max(noise, 0.02 * (first - float(values.min()))) if math.isfinite(first) else noise
+
+
+def _gets_better(series: SeriesByTag, step: int) -> bool:
+    """Tell whether another metric of the validation set has been better since a step, well after it.
+
+    The losses of two models that play against each other stand still while both learn.
+    """
+    end = series[VAL_LOSS].last
+    for tag, each in series.items():
+        if end is None or tag == VAL_LOSS or not tag.startswith("val/") or not has_a_better(tag):
+            continue
+        top = each.best(largest=larger_is_better(tag))
+        if top is not None and top.step > step + (end.step - step) / 4:
+            return True
+    return False
 
 
 def _gradients(series: SeriesByTag) -> Iterator[Alert]:
@@ -191,7 +218,8 @@ def _updates(series: SeriesByTag) -> Iterator[Alert]:
         return
     middle, step = float(np.median([point.value for point in known])), max(point.step for point in known)
     if middle > -1:
-        text = f"each step changes the parameters by {10**middle:.0%}: the learning rate is probably too high"
+        size = f"{10**middle:.0%}" if middle < 0.3 else f"{10**middle:.2g} times their size"
+        text = f"each step changes the parameters by {size}: the learning rate is probably too high"
         yield Alert("update", False, step, text)
     elif middle < -5.5:
         text = f"each step changes the parameters by 1 part in {10**-middle:.0e}: hardly anything is learned"

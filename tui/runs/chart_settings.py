@@ -27,6 +27,8 @@ class ChartSettings:
     x_unit: XUnit = "step"
     log_x: bool = False
     log_y: bool = False
+    outliers: bool = False
+    """Whether y axes hold values absurdly far from all others too."""
     order: tuple[str, ...] = ()
     """Titles of charts in the order chosen; others come after them in their own."""
     hidden: tuple[str, ...] = ()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tui.protocol.run import KnobValue, RunLabels, RunSettings
+from tui.runs.hparams import read_hparams
 from tui.runs.index import event_files, list_runs
 from tui.runs.labels import read_labels
+from tui.runs.metric_cache import Metric, MetricCache, Sizes
 from tui.runs.record import RunRecord, read_record, timestamp
 
 if TYPE_CHECKING:
@@ -23,16 +26,6 @@ MAIN: Final = (
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A metric of a run."""
-
-    last: float
-    best: float
-    """By `tui.protocol.metrics.larger_is_better`; NaN where no value is finite."""
-    best_step: int = 0
-
-
-@dataclass(frozen=True)
 class ComparedRun:
     """A run as a row of the table."""
 
@@ -40,6 +33,8 @@ class ComparedRun:
     labels: RunLabels = field(default=RunLabels())
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     """By tag."""
+    foreign: Mapping[str, KnobValue] = field(default_factory=dict)
+    """The knobs of a log without a record, where something beside it tells them."""
     is_read: bool = True
     """Whether its logs have been read: where not, the metrics are those known before, or none."""
 
@@ -48,7 +43,7 @@ class ComparedRun:
         """Its knobs, and those settings that are not as they come."""
         info = self.record.info
         if info is None:
-            return {}
+            return dict(self.foreign)
         plain = RunSettings()
         changed = {
             name: value
@@ -80,10 +75,12 @@ class RunTable:
     Records come at once, whatever there is of logs: those of some hundred runs take a minute to read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cache: MetricCache | None = None) -> None:
+        """`cache`: what is known of logs that were read before; None: nothing."""
         self.root = root
+        self._cache = cache
         self._known: dict[Path, tuple[object, ComparedRun]] = {}
-        self._unread: list[tuple[object, ComparedRun]] = []
+        self._unread: list[tuple[tuple[RunRecord, Sizes], ComparedRun]] = []
 
     def load(self) -> tuple[ComparedRun, ...]:
         """Return every run of the folder, newest first. Reads whole logs: call it in a thread."""
@@ -94,12 +91,19 @@ class RunTable:
 
     def begin(self) -> tuple[ComparedRun, ...]:
         """Return every run of the folder, newest first, as far as it is known without reading a log."""
-        runs, known, unread = [], {}, []
+        runs: list[ComparedRun] = []
+        known: dict[Path, tuple[object, ComparedRun]] = {}
+        unread = []
         for record in list_runs(self.root):
-            stamp, labels = _stamp(record), read_labels(record.folder)
+            stamp, labels = (record, _sizes(record)), read_labels(record.folder)
             before, run = self._known.get(record.folder, (None, None))
-            if run is None or before != stamp:
-                run = ComparedRun(record, labels, run.metrics if run is not None else {}, is_read=False)
+            kept = self._kept(*stamp) if before != stamp else None
+            if kept is not None:
+                run = ComparedRun(record, labels, kept, _foreign(record))
+            elif run is None or before != stamp:
+                run = ComparedRun(
+                    record, labels, run.metrics if run is not None else {}, _foreign(record), is_read=False
+                )
                 unread.append((stamp, run))
             elif run.labels != labels:
                 run = replace(run, labels=labels)
@@ -122,7 +126,19 @@ class RunTable:
             return None
         self._unread.pop()
         self._known[run.record.folder] = stamp, read
+        if self._cache is not None and not read.record.live:
+            self._cache.put(run.record.folder, stamp[1], read.metrics)
         return read
+
+    def keep(self) -> None:
+        """Keep what was read for the next time."""
+        if self._cache is not None:
+            self._cache.save()
+
+    def _kept(self, record: RunRecord, sizes: Sizes) -> Mapping[str, Metric] | None:
+        if self._cache is None or record.live:
+            return None
+        return self._cache.get(record.folder, sizes)
 
 
 def load_run(record: RunRecord, stopped: Callable[[], bool] = lambda: False) -> ComparedRun | None:
@@ -138,7 +154,11 @@ def load_run(record: RunRecord, stopped: Callable[[], bool] = lambda: False) -> 
         if stopped():
             return None
     fresh = replace(read_record(record.folder), label=record.label)
-    return ComparedRun(fresh, read_labels(record.folder), metrics_of(reader.series))
+    return ComparedRun(fresh, read_labels(record.folder), metrics_of(reader.series), _foreign(fresh))
+
+
+def _foreign(record: RunRecord) -> Mapping[str, KnobValue]:
+    return read_hparams(record.folder) if record.status == "unknown" else {}
 
 
 def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:
@@ -155,15 +175,15 @@ def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:
     return metrics
 
 
-def _stamp(record: RunRecord) -> object:
-    """Return what changes when a run does: its record, or the length of its logs."""
+def _sizes(record: RunRecord) -> Sizes:
+    """Return what changes when a run's logs do: their names and lengths."""
     sizes = []
-    for _, path in event_files(record.folder):
+    for subfolder, path in event_files(record.folder):
         try:
-            sizes.append((path.name, path.stat().st_size))
+            sizes.append((f"{subfolder}/{path.name}", path.stat().st_size))
         except OSError:
             continue
-    return record, tuple(sizes)
+    return tuple(sizes)
 
 
 @dataclass(frozen=True)
@@ -175,12 +195,20 @@ class KnobDifference:
     """One for each run, None where it has no such knob."""
 
 
+def usual_metrics(runs: Sequence[ComparedRun]) -> list[str]:
+    """Return the metrics of some runs: those that most of them have first, among these the ones runs are told by."""
+    counts = Counter(tag for run in runs for tag in run.metrics)
+    places = {tag: place for place, tag in enumerate(MAIN)}
+    return sorted(counts, key=lambda tag: (-counts[tag], places.get(tag, len(MAIN))))
+
+
 def differences(runs: Sequence[ComparedRun]) -> tuple[KnobDifference, ...]:
-    """Return the knobs in which these runs differ, in the order in which they come up."""
+    """Return the knobs in which these runs differ: those that most of them have first, else as they come up."""
     knobs = [run.knobs for run in runs]
     names = dict.fromkeys(name for each in knobs for name in each)
     found = (KnobDifference(name, tuple(each.get(name) for each in knobs)) for name in names)
-    return tuple(each for each in found if len({repr(value) for value in each.values}) > 1)
+    differing = [each for each in found if len({repr(value) for value in each.values}) > 1]
+    return tuple(sorted(differing, key=lambda each: each.values.count(None)))
 
 
 @dataclass(frozen=True)
@@ -188,16 +216,29 @@ class ScatterPoint:
     """A run in a scatter of a knob against a metric."""
 
     x: float
+    """The knob; of one that is no number, the place of its value among the names."""
     y: float
-    run: str
-    """Its id."""
+    folder: Path
+    """The run's."""
 
 
-def scatter(runs: Sequence[ComparedRun], knob: str, tag: str) -> tuple[ScatterPoint, ...]:
-    """Return the runs that have both a number for the knob and a finite best of the metric."""
-    points = []
+def scatter(
+    runs: Sequence[ComparedRun], knob: str, tag: str
+) -> tuple[tuple[ScatterPoint, ...], tuple[str, ...]]:
+    """Return the runs that have both the knob and a finite best of the metric; and the knob's values by name.
+
+    The names are empty for a knob that is a number in all of these runs.
+    """
+    found = []
     for run in runs:
-        x, metric = run.knobs.get(knob), run.metrics.get(tag)
-        if isinstance(x, int | float) and metric is not None and math.isfinite(metric.best):
-            points.append(ScatterPoint(float(x), metric.best, run.record.id))
-    return tuple(points)
+        value, metric = run.knobs.get(knob), run.metrics.get(tag)
+        if value is not None and metric is not None and math.isfinite(metric.best):
+            found.append((value, metric.best, run.record.folder))
+    if all(_is_number(value) for value, _, _ in found):
+        return tuple(ScatterPoint(float(value), y, folder) for value, y, folder in found), ()
+    names = list(dict.fromkeys(str(value) for value, _, _ in sorted(found, key=lambda each: str(each[0]))))
+    return tuple(ScatterPoint(names.index(str(value)), y, folder) for value, y, folder in found), tuple(names)
+
+
+def _is_number(value: KnobValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from tui.protocol.metrics import larger_is_better
 from tui.runs.along import Along, XScale, XUnit, start_s
@@ -15,6 +15,9 @@ from tui.runs.record import RunRecord
 from tui.runs.series import Point, Series
 from tui.runs.smoothing import Smoothed
 from tui.runs.summary import step_series, steps_per_epoch
+
+QUIET_S: Final = 120.0
+"""A log without a record that nothing was added to for so long is taken to be complete."""
 
 
 class Source(Protocol):
@@ -113,6 +116,27 @@ class RunCurves:
         series = step_series(self.reader.series)
         tag = next((tag for tag, each in self.reader.series.items() if each is series), None)
         return self.along(tag, unit) if tag is not None else None
+
+    def end(self, unit: XUnit) -> float | None:
+        """Return how far along an axis the run has come; None without a point, or without such a unit."""
+        reference = self.reference(unit)
+        span = reference.x_range() if reference is not None else None
+        return span[1] if span is not None else None
+
+    def growing_s(self, now_s: float) -> float | None:
+        """Return for how many seconds a run has been logged that more may come of; None where it is complete.
+
+        Args:
+            now_s: the time, in seconds since 1970.
+        """
+        series = step_series(self.reader.series)
+        newest = series.last if series is not None else None
+        record = self.reader.record
+        if newest is None:
+            return 0.0 if record.live else None
+        if not record.live and (record.status != "unknown" or now_s - newest.wall_time_s > QUIET_S):
+            return None
+        return max(0.0, newest.wall_time_s - start_s(self.reader.series))
 
     def x_of_step(self, step: int, unit: XUnit) -> float | None:
         """Return where a step lies; None where there is no such unit, or nothing was logged from that step on."""

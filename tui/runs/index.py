@@ -37,7 +37,10 @@ def list_runs(root: Path) -> tuple[RunRecord, ...]:
         record = read_record(folder)
         label = "" if folder.parent == root else folder.relative_to(root).as_posix()
         records.append(replace(record, label=label))
-    return tuple(sorted(records, key=lambda record: (record.started_s, record.id), reverse=True))
+    # those of a sweep may begin in the same second: the one written later is the later one
+    return tuple(
+        sorted(records, key=lambda record: (record.started_s, record.touched_s, record.id), reverse=True)
+    )
 
 
 def find_run(root: Path, text: str) -> RunRecord:

@@ -8,6 +8,7 @@ from typing import Final
 
 from tui.protocol.metrics import larger_is_better
 from tui.protocol.run import LOSS, RunInfo
+from tui.runs.pace import pace
 from tui.runs.record import RunRecord
 from tui.runs.series import Point, Series
 
@@ -29,9 +30,11 @@ class Progress:
     fraction: float | None
     """0 to 1; None where the total is unknown."""
     steps_per_s: float | None
-    """Over the last seconds of the log; None while there are too few points."""
+    """Over the last seconds that were trained; None while there are too few points."""
     remaining_s: float | None
-    """None where the run is not running or the total or the rate is unknown."""
+    """At that rate; None where the run is not running or the total or the rate is unknown."""
+    samples_per_s: float | None = None
+    """Over the same seconds; None where they were not logged."""
 
 
 def progress(record: RunRecord, series: Mapping[str, Series]) -> Progress:
@@ -46,10 +49,12 @@ def progress(record: RunRecord, series: Mapping[str, Series]) -> Progress:
     most = info.settings.max_steps if info else None
     total = min(total or most, most) if most else total
     epoch = max(info.epoch if info else 0, step // per_epoch if per_epoch else 0)
-    rate = steps_per_s(logged) if logged else None
+    now = pace(series)
+    rate = now.steps_per_s if now else steps_per_s(logged) if logged else None
     remaining_s = eta_s(step, total, rate) if record.status == "running" else None
     fraction = min(1.0, step / total) if total else None
-    return Progress(step, total, epoch, epochs, fraction, rate, remaining_s)
+    samples_per_s = now.samples_per_s if now else None
+    return Progress(step, total, epoch, epochs, fraction, rate, remaining_s, samples_per_s)
 
 
 def steps_per_epoch(info: RunInfo) -> int | None:
@@ -66,7 +71,10 @@ def step_series(series: Mapping[str, Series]) -> Series | None:
 
 
 def steps_per_s(series: Series, window_s: float = RATE_WINDOW_S) -> float | None:
-    """Return the steps per second over the last ``window_s`` seconds of the log; None with too few points."""
+    """Return the steps per second over the last ``window_s`` seconds of the log; None with too few points.
+
+    By the clock, pauses included: for logs that do not tell the time of a step.
+    """
     with series.lock:
         count = len(series)
         if count < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 from typing import Final
 
 from tui.protocol.preset import Knob, PresetInfo, parse_knob
@@ -13,6 +14,9 @@ from tui.protocol.run import KnobValue
 MOST_RUNS: Final = 200
 DRAWS: Final = 10
 """Runs of a random sweep that says no number."""
+
+
+_AROUND: Final = re.compile(r"\s*(=|,|\.\.)\s*")
 
 
 class SweepError(ValueError):
@@ -36,7 +40,7 @@ def plan_sweep(text: str, preset: PresetInfo, *, seed: int = 0) -> tuple[dict[st
     lists: dict[str, list[KnobValue]] = {}
     ranges: dict[str, tuple[Knob, float, float]] = {}
     draws: int | None = None
-    for word in text.split():
+    for word in _AROUND.sub(r"\1", text).split():
         name, equals, values = word.partition("=")
         if not equals or not values:
             raise SweepError(f"a sweep is knob=value,value …; {word!r} is not")
@@ -49,6 +53,12 @@ def plan_sweep(text: str, preset: PresetInfo, *, seed: int = 0) -> tuple[dict[st
             ranges[name] = _range(knob, low, high)
         else:
             lists[name] = [parse_knob(knob, value) for value in values.split(",") if value]
+            if not lists[name]:
+                raise SweepError(
+                    f"{name}= wants values with commas between them, such as {name}={knob.default}"
+                )
+            if name == "epochs" and any(isinstance(each, int) and each < 1 for each in lists[name]):
+                raise SweepError("epochs must be 1 or more")
     if not lists and not ranges:
         raise SweepError("a sweep needs a knob with several values, e.g. lr=1e-4,1e-3,1e-2")
     if draws is None and ranges:

@@ -15,7 +15,7 @@ from tui.widgets.foreign import clean
 
 
 class Question(ModalScreen[str]):
-    """A question with a few answers; escape gives the last one, which changes nothing."""
+    """A question with a few answers; escape gives the one that changes nothing."""
 
     DEFAULT_CSS = """
     Question { align: center middle; background: $background 60%; }
@@ -37,10 +37,20 @@ class Question(ModalScreen[str]):
         Binding("enter", "give", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, text: str, answers: tuple[tuple[str, str], ...]) -> None:
-        """`answers`: id and label of each button; the first is the default, the last the one that cancels."""
+    def __init__(
+        self, title: str, text: str, answers: tuple[tuple[str, str], ...], *, cancel: str = ""
+    ) -> None:
+        """Make it.
+
+        Args:
+            title: the question.
+            text: what there is to know before it is answered.
+            answers: id and label of each button; the first is the default.
+            cancel: id of the answer that changes nothing; empty: that is the last one.
+        """
         super().__init__()
         self._title, self._text, self._answers = title, text, answers
+        self._cancel = cancel or answers[-1][0]
         self._chosen = 0
 
     def compose(self) -> ComposeResult:
@@ -79,4 +89,4 @@ class Question(ModalScreen[str]):
 
     def action_cancel(self) -> None:
         """Give the answer that changes nothing."""
-        self.dismiss(self._answers[-1][0])
+        self.dismiss(self._cancel)

@@ -30,15 +30,27 @@ class TextPrompt(ModalScreen[str | None]):
     TextPrompt .text-prompt--title { text-style: bold; color: $primary; }
     TextPrompt Input { margin: 1 0 0 0; }
     TextPrompt #text-prompt-error { color: $text-error; height: auto; display: none; }
+    TextPrompt #text-prompt-preview { color: $text-success; height: auto; display: none; }
     TextPrompt #text-prompt-help { color: $text-muted; margin: 1 0 0 0; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="text-prompt.cancel", priority=True)
     ]
 
-    def __init__(self, title: str, value: str = "", *, help: str = "", attempt: Attempt) -> None:
-        """`value`: what stands there already; `help`: what can be typed, in a sentence or two."""
+    def __init__(
+        self,
+        title: str,
+        value: str = "",
+        *,
+        help: str = "",
+        attempt: Attempt,
+        preview: Callable[[str], str] | None = None,
+    ) -> None:
+        """`value`: what stands there already; `help`: what can be typed, in a sentence or two; `preview`: says what a
+        text means while it is typed, empty where that is not clear yet.
+        """
         super().__init__()
+        self._preview = preview
         self._title, self._value, self._help, self._attempt = title, value, help, attempt
 
     def compose(self) -> ComposeResult:
@@ -47,7 +59,19 @@ class TextPrompt(ModalScreen[str | None]):
             yield Static(clean(self._title), classes="text-prompt--title", markup=False)
             yield Input(self._value, select_on_focus=False)
             yield Static("", id="text-prompt-error", markup=False)
+            yield Static("", id="text-prompt-preview", markup=False)
             yield Static(clean(self._help), id="text-prompt-help", markup=False)
+
+    @on(Input.Changed)
+    def typed(self, event: Input.Changed) -> None:
+        """Take back what was said of another text; say what this one means."""
+        event.stop()
+        self.query_one("#text-prompt-error").display = False
+        if self._preview is not None:
+            meaning = self._preview(event.value)
+            line = self.query_one("#text-prompt-preview", Static)
+            line.update(clean(meaning))
+            line.display = bool(meaning)
 
     @on(Input.Submitted)
     def submit(self, event: Input.Submitted) -> None:
@@ -60,6 +84,7 @@ class TextPrompt(ModalScreen[str | None]):
         error = self.query_one("#text-prompt-error", Static)
         error.update(clean(wrong))
         error.display = True
+        self.query_one("#text-prompt-preview").display = False
 
     def action_cancel(self) -> None:
         """Leave it."""

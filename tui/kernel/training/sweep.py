@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import secrets
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
 
+from tui.kernel.training.keep.rundir import process_started_at
+from tui.protocol.codec import encode
 from tui.protocol.messages import RunState
-from tui.protocol.run import KnobValue, RunSpec
-from tui.protocol.training import QueuedRun, SweepState
+from tui.protocol.run import SWEEPS, KnobValue, RunSpec
+from tui.protocol.training import QueuedRun, SweepRecord, SweepState
+
+MOST_RECORDS: Final = 50
+"""Files of sweeps that are kept beside the runs."""
 
 
 class Runs(Protocol):
@@ -50,10 +62,12 @@ class Sweep:
             QueuedRun(number, {name: spec.knobs[name] for name in differing if name in spec.knobs}, "waiting")
             for number, spec in enumerate(specs, 1)
         ]
+        self._file = SweepFile(name, self._specs)
         self._thread = threading.Thread(target=self._main, name=f"sweep {name}", daemon=True)
 
     def begin(self) -> None:
         """Begin with the first run, in a thread of its own."""
+        self._keep()
         self._thread.start()
 
     @property
@@ -68,6 +82,7 @@ class Sweep:
             self._queue = [
                 replace(run, status="stopped") if run.status == "waiting" else run for run in self._queue
             ]
+        self._keep()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for its end; return whether it has come."""
@@ -80,6 +95,12 @@ class Sweep:
             return SweepState(self._name, tuple(self._queue))
 
     def _main(self) -> None:
+        self._train_all()
+        with self._lock:
+            self._ended = True
+        self._keep()
+
+    def _train_all(self) -> None:
         for index, spec in enumerate(self._specs):
             with self._lock:
                 if self._ended:
@@ -101,7 +122,38 @@ class Sweep:
     def _note(self, index: int, run: QueuedRun) -> None:
         with self._lock:
             self._queue[index] = run
+        self._keep()
         self._on_change()
+
+    def _keep(self) -> None:
+        with self._lock:
+            self._file.write(self._queue, ended=self._ended)
+
+
+class SweepFile:
+    """The record of a sweep beside its runs. What cannot be written is not told: the sweep goes on without it."""
+
+    def __init__(self, name: str, specs: Sequence[RunSpec]) -> None:
+        self._specs = tuple(specs)
+        now = datetime.now(UTC)
+        self._record = SweepRecord(
+            name, (), self._specs, os.getpid(), socket.gethostname(), now.isoformat(timespec="seconds"),
+            process_started_at(),
+        )  # fmt: skip
+        folder = Path(specs[0].runs_dir) / SWEEPS
+        self._path = folder / f"{now:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}.json"
+
+    def write(self, runs: Sequence[QueuedRun], *, ended: bool) -> None:
+        """Replace the file atomically."""
+        text = json.dumps(encode(replace(self._record, runs=tuple(runs), ended=ended)))
+        fresh = self._path.with_suffix(".tmp")
+        with contextlib.suppress(OSError):
+            if not self._path.exists():
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for old in sorted(self._path.parent.glob("*.json"))[: 1 - MOST_RECORDS]:
+                    old.unlink(missing_ok=True)
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self._path)
 
 
 def _differing(specs: Sequence[RunSpec]) -> list[str]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual.binding import BindingType
-from textual.message import Message
 
 from tui.widgets.foreign import one_line
 from tui.widgets.keys import key
 from tui.widgets.panels.base import Panel, PanelLine
 
 COLUMN_CELLS: Final = 18
+MOST_NAME_CELLS: Final = 60
+MORE_CELLS: Final = 11
+"""What is kept free for how many columns there are beside those shown."""
+RUNS: Final = 7
+"""Colours of runs."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class ComparedRow:
     """As text, one for each differing knob; empty where it has none."""
     metrics: tuple[float | None, ...]
     """Best values, one for each metric; None where it has none."""
+    glyph: str = ""
+    """What marks it in the charts."""
+    colour: int = 0
+    """Which of the colours of runs it has there."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,10 @@ class ScatterData:
     knob: str
     metric: str
     points: tuple[tuple[float, float, str], ...]
-    """Knob, best value of the metric, name of the run."""
+    """Knob, best value of the metric, what marks the run in the charts; empty: a dot."""
     larger_is_better: bool = True
+    names: tuple[str, ...] = ()
+    """The values of a knob that is no number, by their places 0, 1, … on the axis; empty: it is a number."""
 
 
 @dataclass(frozen=True)
@@ -53,31 +63,58 @@ class CompareData:
     """None where no knob that is a number differs."""
 
 
-def table_lines(data: CompareData, width: int) -> tuple[list[PanelLine], list[PanelLine]]:
-    """Return the head and a line for each run; the best value of each metric stands out. Columns that do not fit are
+def table_lines(data: CompareData, width: int, first: int = 0) -> tuple[list[PanelLine], list[PanelLine]]:
+    """Return the head and a line for each run; the best value of each metric stands out.
+
+    The metric that runs are told by comes first, then the knobs, then the other metrics. Columns that do not fit are
     left out, and counted.
+
+    Args:
+        first: how many columns are passed over at the left.
     """
-    names = min(max([cell_len(row.name) for row in data.rows] + [4]), max(12, width // 4))
-    columns = [_knob_column(data, at) for at in range(len(data.knobs))]
-    columns += [_metric_column(data, at) for at in range(len(data.metrics))]
-    head: PanelLine = [(f"{'run':<{names}}", "muted")]
-    lines: list[PanelLine] = [
-        [(one_line(row.name, names), "strong"), (" " * (names - cell_len(one_line(row.name, names))), "")]
-        for row in data.rows
-    ]
-    used, left_out = names, 0
-    for title, texts in columns:
+    mark = 2 if any(row.glyph for row in data.rows) else 0
+    names = max([cell_len(one_line(row.name, MOST_NAME_CELLS)) for row in data.rows] + [4])
+    names = min(names, max(12, width // 3))
+    columns = _columns(data)
+    first = min(first, len(columns) - 1) if columns else 0
+    head: PanelLine = [(" " * mark + f"{'run':<{names}}", "muted")]
+    lines: list[PanelLine] = []
+    for row in data.rows:
+        name = _shortened(row.name, names)
+        lead: PanelLine = [(f"{row.glyph:<{mark}}", f"run-{row.colour % RUNS}")] if mark else []
+        lines.append([*lead, (name, "strong"), (" " * (names - cell_len(name)), "")])
+    used, shown = mark + names, 0
+    if first:
+        head.append((f"  ← {first}", "muted"))
+        used += len(f"  ← {first}")
+        for line in lines:
+            line.append((" " * len(f"  ← {first}"), ""))
+    for title, texts in columns[first:]:
         cells = min(COLUMN_CELLS, max([cell_len(title), *(cell_len(text) for text, _ in texts)]))
-        if used + 2 + cells > width - 10 * (len(columns) > 1):
-            left_out += 1
-            continue
-        used += 2 + cells
+        last = shown == len(columns) - first - 1
+        if shown and used + 2 + cells > width - (0 if last else MORE_CELLS):
+            break
+        used, shown = used + 2 + cells, shown + 1
         head.append((f"  {one_line(title, cells):>{cells}}", "muted"))
         for line, (text, style) in zip(lines, texts, strict=True):
             line.append((f"  {one_line(text, cells):>{cells}}", style))
-    if left_out:
-        head.append((f"  … {left_out} more", "muted"))
+    if left_out := len(columns) - first - shown:
+        head.append((f"  {left_out} more →", "muted"))
     return [head], lines
+
+
+def _columns(data: CompareData) -> list[tuple[str, list[tuple[str, str]]]]:
+    metrics = [_metric_column(data, at) for at in range(len(data.metrics))]
+    return metrics[:1] + [_knob_column(data, at) for at in range(len(data.knobs))] + metrics[1:]
+
+
+def _shortened(name: str, cells: int) -> str:
+    """Return a name with its end, which tells runs of one name apart."""
+    name = one_line(name, MOST_NAME_CELLS)
+    if cell_len(name) <= cells:
+        return name
+    end = name[-5:]
+    return one_line(name, cells - len(end)) + end
 
 
 def _knob_column(data: CompareData, at: int) -> tuple[str, list[tuple[str, str]]]:
@@ -96,46 +133,51 @@ def _metric_column(data: CompareData, at: int) -> tuple[str, list[tuple[str, str
 
 
 def scatter_lines(data: ScatterData, width: int, height: int) -> list[PanelLine]:
-    """Return a scatter of `width` x `height` cells; the x axis is logarithmic where the knob spans a factor of 10."""
+    """Return a scatter of `width` x `height` cells; the x axis is logarithmic where the knob spans a factor of 10.
+
+    A run is drawn with what marks it in the charts, several in one cell as a dot, the best one as a diamond.
+    """
     if not data.points:
         return [[(f"no run has both {data.knob} and {data.metric}", "muted")]]
     xs, ys = [x for x, _, _ in data.points], [y for _, y, _ in data.points]
-    log = min(xs) > 0 and max(xs) / min(xs) >= 10
+    log = not data.names and min(xs) > 0 and max(xs) / min(xs) >= 10
     places = [math.log10(x) for x in xs] if log else xs
     label = max(len(f"{value:.4g}") for value in (min(ys), max(ys)))
     across, down = max(10, width - label - 2), max(3, height - 2)
     top = (max if data.larger_is_better else min)(ys)
-    cells: dict[tuple[int, int], bool] = {}
-    for place, y in zip(places, ys, strict=True):
-        column = _cell(place, min(places), max(places), across)
-        row = down - 1 - _cell(y, min(ys), max(ys), down)
-        cells[column, row] = cells.get((column, row), False) or y == top
+    cells: dict[tuple[int, int], tuple[str, str]] = {}
+    for place, y, (_, _, glyph) in zip(places, ys, data.points, strict=True):
+        at = _cell(place, min(places), max(places), across), down - 1 - _cell(y, min(ys), max(ys), down)
+        best = y == top or cells.get(at, ("", ""))[1] == "good"
+        alone = glyph if glyph and at not in cells else "●"
+        cells[at] = ("◆", "good") if best else (alone, "mark")
     lines: list[PanelLine] = []
     for row in range(down):
-        value = (
-            f"{max(ys):.4g}"
-            if row == 0
-            else f"{min(ys):.4g}"
-            if row == down - 1 and max(ys) > min(ys)
-            else ""
-        )
+        bottom = row == down - 1 and max(ys) > min(ys)
+        value = f"{max(ys):.4g}" if row == 0 else f"{min(ys):.4g}" if bottom else ""
         line: PanelLine = [(f"{value:>{label}} ┤" if value else " " * label + " │", "muted")]
-        for column in range(across):
-            best = cells.get((column, row))
-            line.append((" ", "") if best is None else ("◆", "good") if best else ("●", "mark"))
+        line += [cells.get((column, row), (" ", "")) for column in range(across)]
         lines.append(line)
-    left, right = f"{min(xs):.4g}", f"{max(xs):.4g}"
-    middle = f"{data.knob}{' (log)' if log else ''}"
-    gap = max(2, across - len(left) - len(right) - cell_len(middle))
     lines.append([(" " * label + " └" + "─" * across, "muted")])
-    lines.append(
-        [
-            (" " * (label + 2) + left + " " * (gap // 2), "muted"),
-            (one_line(middle, 30), ""),
-            (" " * (gap - gap // 2) + right, "muted"),
-        ]
-    )
+    lines.append([(" " * (label + 2), ""), *_x_axis(data, min(xs), max(xs), across, log=log)])
     return lines
+
+
+def _x_axis(data: ScatterData, low: float, high: float, across: int, *, log: bool) -> PanelLine:
+    """Return what stands under a scatter: both ends and the knob, or the values of a knob that is no number."""
+    if data.names:
+        texts = [one_line(name, max(4, across // len(data.names) - 2)) for name in data.names]
+        line = ""
+        for at, text in enumerate(texts):
+            begin = min(_cell(at, 0, len(texts) - 1, across) - cell_len(text) // 2, across - cell_len(text))
+            line += " " * max(begin - cell_len(line), 1 if line else 0) + text
+        return [(one_line(line, across), "muted")]
+    left, right = f"{low:.4g}", f"{high:.4g}" if high > low else ""
+    name = one_line(f"{data.knob}{' (log)' if log else ''}", max(4, across - len(left) - len(right) - 4))
+    gap = max(2, across - len(left) - len(right) - cell_len(name))
+    return [
+        (left + " " * (gap // 2), "muted"), (name, ""), (" " * (gap - gap // 2) + right, "muted"),
+    ]  # fmt: skip
 
 
 def _cell(value: float, low: float, high: float, cells: int) -> int:
@@ -143,24 +185,31 @@ def _cell(value: float, low: float, high: float, cells: int) -> int:
 
 
 class ComparePanel(Panel):
-    """Shows the table; `k` and `m` show a scatter and go to another knob or metric, `d` the table again."""
+    """Shows the table, or a scatter of a knob against a metric."""
 
-    DEFAULT_CSS = "ComparePanel { height: 1fr; border-top: solid $panel; }"
+    DEFAULT_CSS = """
+    ComparePanel { height: 1fr; border-top: solid $panel; }
+    ComparePanel:focus { border-top: solid $primary; }
+    ComparePanel > .panel--run-0 { color: $train; }
+    ComparePanel > .panel--run-1 { color: $val; }
+    ComparePanel > .panel--run-2 { color: $test; }
+    ComparePanel > .panel--run-3 { color: $other; }
+    ComparePanel > .panel--run-4 { color: $nan; }
+    ComparePanel > .panel--run-5 { color: $error; }
+    ComparePanel > .panel--run-6 { color: $foreground; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = Panel.COMPONENT_CLASSES | {
+        f"panel--run-{number}" for number in range(RUNS)
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("d", "table", "Table", "compare.table", "The table of knobs and metrics"),
-        key("k", "knob", "Knob", "compare.knob", "A knob against a metric: the next knob"),
-        key("m", "metric", "Metric", "compare.metric", "A knob against a metric: the next metric"),
+        key("right", "columns(1)", "More columns", "compare.right", "Columns further right", show=False),
+        key("left", "columns(-1)", "Columns before", "compare.left", "Columns further left", show=False),
     ]
-
-    @dataclass
-    class Wanted(Message):
-        """Another knob or metric is wanted in the scatter."""
-
-        what: Literal["knob", "metric"]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._data: CompareData | None = None
+        self._first = 0
         self.scattered = False
         """Whether the scatter is shown."""
 
@@ -169,40 +218,26 @@ class ComparePanel(Panel):
         self._data = data
         self.show_lines()
 
+    def show_scatter(self, on: bool) -> None:
+        """Show the scatter, or the table."""
+        self.scattered = on
+        self.show_lines()
+
     def page(self, width: int) -> tuple[Sequence[PanelLine], Sequence[PanelLine]]:
         """Return the table, or the scatter."""
         data = self._data
         if data is None:
             return [], []
         if not self.scattered:
-            return table_lines(data, width)
+            return table_lines(data, width, self._first)
         if data.scatter is None:
-            return [], [
-                [
-                    (
-                        "the runs differ in no knob that is a number: there is nothing to set a metric against",
-                        "muted",
-                    )
-                ]
-            ]
+            return [], [[("the runs differ in no knob: there is nothing to set a metric against", "muted")]]
         title = f"{one_line(data.scatter.metric, 40)} (best) by {one_line(data.scatter.knob, 40)}"
-        return [[(title, "title")]], scatter_lines(data.scatter, width, self.size.height - 1)
+        hint = "   k the next knob · j the next metric · d the table"
+        return [[(title, "title"), (hint, "muted")]], scatter_lines(data.scatter, width, self.size.height - 1)
 
-    def action_table(self) -> None:
-        """Show the table."""
-        self.scattered = False
-        self.show_lines()
-
-    def action_knob(self) -> None:
-        """Show the scatter; where it is shown, with the next knob."""
-        self._turn("knob")
-
-    def action_metric(self) -> None:
-        """Show the scatter; where it is shown, with the next metric."""
-        self._turn("metric")
-
-    def _turn(self, what: Literal["knob", "metric"]) -> None:
-        if self.scattered:
-            self.post_message(self.Wanted(what))
-        self.scattered = True
+    def action_columns(self, by: int) -> None:
+        """Show columns further right, or left."""
+        count = len(_columns(self._data)) if self._data is not None else 0
+        self._first = max(0, min(self._first + by, count - 1))
         self.show_lines()

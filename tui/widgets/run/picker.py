@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
@@ -17,11 +18,37 @@ from textual.widgets import DataTable, Static
 
 from tui.widgets.foreign import one_line
 from tui.widgets.keys import key
-from tui.widgets.record_table import RecordTable
+from tui.widgets.record_table import RecordTable, Row
 from tui.widgets.run.entries import PresetEntry, RunEntry
 
-RUN_COLUMNS: Final = ("", "run", "status", "best", "note", "knobs", "trained", "started", "tags", "device")
-RunListAction = Literal["mark", "compare", "filter", "order", "tags", "notes", "delete"]
+RUN_COLUMNS: Final = ("", "run", "status", "best", "tags", "knobs", "trained", "started", "note", "device")
+RunListAction = Literal[
+    "mark", "mark-all", "compare", "filter", "order", "order-by", "tags", "notes", "delete"
+]
+
+
+class RunTable(RecordTable):
+    """The runs; a column in which none of them has anything takes no room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("home", "scroll_top", "First", "runs.first", "To the first run", show=False),
+        key("end", "scroll_bottom", "Last", "runs.last", "To the last run", show=False),
+    ]
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show these records, in this order."""
+        used = [
+            at
+            for at, title in enumerate(RUN_COLUMNS)
+            if title in ("", "run", "status") or any(cells[at].plain for _, cells in rows)
+        ]
+        titles = tuple(RUN_COLUMNS[at] for at in used)
+        shown = [(key, tuple(cells[at] for at in used)) for key, cells in rows]
+        if rows and titles != self._titles:
+            self._titles = titles
+            self._rebuild(dict(shown))
+        else:
+            super().show(shown)
 
 
 class RunPicker(Vertical):
@@ -30,16 +57,20 @@ class RunPicker(Vertical):
     DEFAULT_CSS = """
     RunPicker { height: 1fr; }
     RunPicker .picker--title { height: 1; padding: 0 1; background: $surface; color: $primary; text-style: bold; }
+    RunPicker #sweep-line { height: 1; padding: 0 1; background: $surface; color: $warning; display: none; }
     RunPicker #presets { height: auto; max-height: 40%; min-height: 4; }
     RunPicker #runs { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         key("tab", "app.focus_next", "Lists", "picker.next", "From the presets to the runs and back", show=False),
         key("space", "act('mark')", "Mark", "picker.mark", "Mark the run, to compare it with others"),
+        key("*", "act('mark-all')", "Mark all", "picker.mark-all", "Mark all runs shown, or none of them", show=False),
         key("v", "act('compare')", "Compare", "picker.compare", "The marked runs over each other"),
         key("/", "act('filter')", "Filter", "picker.filter", "Show some runs: lr>=1e-3 status=finished accuracy>0.9"),
         key("a", "act('order')", "Order", "picker.order", "Newest, best, longest first, or by name"),
+        key("A", "act('order-by')", "Order by", "picker.order-by", "Order by any knob or metric", show=False),
         key("w", "sweep", "Sweep", "picker.sweep", "Train the preset several times, over some of its knobs"),
+        key("W", "sweep_runs", "Sweep runs", "picker.sweep-runs", "The last sweep: its runs, end, go on", show=False),
         key("#", "act('tags')", "Tags", "picker.tags", "Put tags on the run", show=False),
         key("i", "act('notes')", "Note", "picker.notes", "Write a note on the run", show=False),
         key("delete,backspace", "act('delete')", "Delete", "picker.delete", "Remove the run's folder", show=False),
@@ -65,6 +96,9 @@ class RunPicker(Vertical):
         folder: Path | None
         """The run under the cursor; None in an empty list."""
 
+    class SweepRunsWanted(Message):
+        """Show the last sweep."""
+
     @dataclass
     class SweepWanted(Message):
         """Train this preset several times."""
@@ -75,14 +109,16 @@ class RunPicker(Vertical):
         """`with_presets`: whether there is a kernel to train with."""
         super().__init__(id="picker")
         self._with_presets = with_presets
+        self._told = self._sweep = ""
 
     def compose(self) -> ComposeResult:
         """Lay out the tables."""
         if self._with_presets:
             yield Static("Train a preset (Enter)", classes="picker--title", markup=False)
             yield RecordTable(("preset", "what it is"), id="presets")
+        yield Static("", id="sweep-line", markup=False)
         yield Static("Look at a run (Enter)", id="runs-title", classes="picker--title", markup=False)
-        yield RecordTable(RUN_COLUMNS, id="runs")
+        yield RunTable(RUN_COLUMNS, id="runs")
 
     def show_presets(self, presets: Sequence[PresetEntry]) -> None:
         """Fill the table of presets."""
@@ -102,10 +138,23 @@ class RunPicker(Vertical):
 
     def show_runs(self, runs: Sequence[RunEntry], title: str) -> None:
         """Fill the table of runs; `title` says which they are."""
-        self.query_one("#runs-title", Static).update(
-            one_line(f"Look at a run (Enter) · {title}" if title else "Look at a run (Enter)", 200)
-        )
+        told = one_line(f"Look at a run (Enter) · {title}" if title else "Look at a run (Enter)", 200)
+        if told != self._told:
+            self._told = told
+            self.query_one("#runs-title", Static).update(told)
         self.query_one("#runs", RecordTable).show([(str(e.folder), _cells(e)) for e in runs])
+
+    def to_top(self) -> None:
+        """Put the cursor on the first run: they are others now, or in another order."""
+        self.query_one("#runs", RecordTable).move_cursor(row=0, animate=False)
+
+    def show_sweep(self, text: str) -> None:
+        """Say how a sweep stands; nothing where the text is empty."""
+        if text != self._sweep:
+            self._sweep = text
+            line = self.query_one("#sweep-line", Static)
+            line.update(one_line(text, 200))
+            line.display = bool(text)
 
     @property
     def folder(self) -> Path | None:
@@ -130,6 +179,10 @@ class RunPicker(Vertical):
         if current is not None:
             self.post_message(self.SweepWanted(Path(current)))
 
+    def action_sweep_runs(self) -> None:
+        """Tell that the last sweep is to be shown."""
+        self.post_message(self.SweepRunsWanted())
+
     def on_descendant_focus(self) -> None:
         """Offer the keys of the list that has the focus now."""
         self.screen.refresh_bindings()
@@ -148,17 +201,18 @@ class RunPicker(Vertical):
             self.post_message(chosen(Path(key)))
 
 
+@lru_cache(maxsize=4096)  # of a thousand runs one has changed
 def _cells(entry: RunEntry) -> tuple[Text, ...]:
     return (
         _text("●" if entry.marked else " ", "bold"),
         _text(entry.name, "bold", 30),
         _text(entry.status),
         _text(entry.best, "", 28),
-        _text(entry.summary, "dim", 44),
+        _text(entry.tags, "italic", 24),
         _text(entry.differs, "", 48),
         _text(entry.took),
         _text(entry.started, "dim"),
-        _text(entry.tags, "italic", 24),
+        _text(entry.summary, "dim", 60),
         _text(entry.device, "dim"),
     )
 
