@@ -18,7 +18,8 @@ from textual.widget import Widget
 
 from screens.run_charts import ChartBoard
 from tui.widgets import words
-from tui.widgets.compare.panel import CompareData, ComparedRow, ComparePanel, ScatterData
+from tui.widgets.compare.panel import CompareData, ComparedRow, ComparePanel
+from tui.widgets.compare.scatter import ScatterData, ScatterDot
 from tui.widgets.keys import key
 from tui.widgets.pace import terminal_is_behind
 
@@ -185,7 +186,7 @@ def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) ->
     from tui.runs.compare import differences, usual_metrics
 
     different = differences(runs)
-    metrics = usual_metrics(runs)
+    metrics = _on_unseen_first(usual_metrics(runs), runs)
     labels = _labels(runs)
     looks = looks_of_runs(labels)
     rows = []
@@ -194,16 +195,14 @@ def compare_data(runs: Sequence[ComparedRun], knob: int = 0, metric: int = 0) ->
         values = tuple(run.metrics[tag].best if tag in run.metrics else None for tag in metrics)
         glyph, colour = (look.glyph, look.colour) if look is not None else ("", 0)
         rows.append(ComparedRow(label, knobs, values, glyph, colour))
-    glyphs = [row.glyph for row in rows]
+    unsorted = list(rows)
     if metrics:  # the best on top
         rows.sort(key=lambda row: _rank(row.metrics[0], larger=larger_is_better(metrics[0])))
     shown = None
     if different and metrics:
+        knobs_by_use = sorted(different, key=_sameness)
         shown = _scattered(
-            runs,
-            glyphs,
-            different[knob % len(different)],
-            metrics[metric % len(metrics)],
+            runs, unsorted, knobs_by_use[knob % len(different)], metrics[metric % len(metrics)]
         )
     return CompareData(
         tuple(each.name for each in different),
@@ -218,14 +217,34 @@ def _rank(value: float | None, *, larger: bool) -> float:
     return math.inf if value is None or math.isnan(value) else -value if larger else value
 
 
+def _on_unseen_first(metrics: Sequence[str], runs: Sequence[ComparedRun]) -> list[str]:
+    """Return the metrics with those in front that are of data the runs have not learned from, where half have them."""
+    from tui.widgets.run.groups import split_of
+
+    def told_late(tag: str) -> bool:
+        unseen = split_of(tag)[1] in ("val", "test")
+        return not (unseen and 2 * sum(tag in run.metrics for run in runs) >= len(runs))
+
+    return sorted(metrics, key=told_late)
+
+
+def _sameness(knob: KnobDifference) -> tuple[bool, int]:
+    """Return what orders knobs for the scatter: those with most values first, and last the seed."""
+    return knob.name == "seed", -len({repr(value) for value in knob.values})
+
+
 def _scattered(
-    runs: Sequence[ComparedRun], glyphs: Sequence[str], knob: KnobDifference, tag: str
+    runs: Sequence[ComparedRun], rows: Sequence[ComparedRow], knob: KnobDifference, tag: str
 ) -> ScatterData:
+    """Return the scatter; ``rows``: those of the runs, in their order."""
     from tui.protocol.metrics import larger_is_better
     from tui.runs.compare import scatter
 
     points, names = scatter(runs, knob.name, tag)
-    marks = {run.record.folder: glyph for run, glyph in zip(runs, glyphs, strict=True)}
-    few = len(runs) <= len(set(glyphs))  # each has a mark of its own
-    placed = tuple((point.x, point.y, marks[point.folder] if few else "") for point in points)
-    return ScatterData(knob.name, tag, placed, larger_is_better(tag), names)
+    row_of = {run.record.folder: row for run, row in zip(runs, rows, strict=True)}
+    few = len(runs) <= len({row.glyph for row in rows})  # each has a mark of its own
+    placed = []
+    for point in points:
+        row = row_of[point.folder]
+        placed.append(ScatterDot(point.x, point.y, row.glyph if few else "", row.colour))
+    return ScatterData(knob.name, tag, tuple(placed), larger_is_better(tag), names)

@@ -15,11 +15,19 @@ from textual.message import Message
 from tui.widgets.chart import Chart, ChartData, View
 from tui.widgets.chart.looking import Looking
 from tui.widgets.chart.window import Whole
-from tui.widgets.run.board_layout import BoardState, CursorState, cursor_parts, grid, room, state_parts
+from tui.widgets.run.board_layout import (
+    BoardState,
+    CursorState,
+    cursor_parts,
+    grid,
+    overlay_parts,
+    room,
+    state_parts,
+)
 from tui.widgets.run.board_line import BoardLine, Part
 
 if TYPE_CHECKING:
-    from screens.run_view import Axes, ShownRun
+    from screens.run_view import Axes, Front, ShownRun
     from tui.runs.along import Along
     from tui.runs.chart_settings import ChartSettings
     from tui.runs.curves import RunCurves
@@ -60,6 +68,7 @@ class BoardFrame(Vertical):
         self.per_page = 1
         self.pages = 1
         self.experiment = ""
+        self.front: Front = None
         self._grouped: tuple[object, object] = (None, None)  # which tags, how, the groups were made of
         self._late = False  # whether long series are being smoothed
         self._runs: list[ShownRun] = []
@@ -77,7 +86,7 @@ class BoardFrame(Vertical):
         """Forget the runs: others are about to be shown."""
         self._runs, self._curves, self.groups, self.axes, self.settings = [], [], [], None, None
         self._grouped = (None, None)
-        self.looking, self.first = Looking(), 0
+        self.looking, self.first, self.front = Looking(), 0, None
         if self.enlarged:
             self.enlarged = False
             self.post_message(self.Enlarged(False))
@@ -140,13 +149,21 @@ class BoardFrame(Vertical):
             return None
         return self._curves[0].reference(self.axes.unit)
 
+    @property
+    def fronts(self) -> list[str]:
+        """Whose curves may be drawn over the rest: the runs; where there is one, its splits."""
+        if len(self._runs) > 1:
+            return [run.label for run in self._runs]
+        roles = [role for group in self.chosen for _, role in group.tags if len(group.tags) > 1]
+        return [role for role in ("train", "val", "test", "other") if role in roles]
+
     # -- drawing ----------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Bring the charts up to date with what has been read and chosen."""
         if self.settings is None or not self.is_attached:
             return
-        from screens.run_view import axes_of, chart_of, unit_of
+        from screens.run_view import axes_of, chart_of, unit_of, why_empty
         from tui.widgets.run.groups import all_groups, arranged
 
         how = self.settings
@@ -165,9 +182,13 @@ class BoardFrame(Vertical):
         view = self._view()
         for number, chart in enumerate(self.charts):
             if number < len(shown):
-                chart.show(chart_of(self._runs, shown[number], how, view))
+                chart.show(chart_of(self._runs, shown[number], how, view, self.front))
             else:
                 chart.show(ChartData("", empty=""))
+        if not shown:
+            self.charts[0].show(
+                ChartData("loss", empty=why_empty([curves.reader for curves in self._curves]))
+            )
         near = {tag for group in self.chosen for tag, _ in group.tags}
         here = {tag for group in shown for tag, _ in group.tags}
         for curves in self._curves:
@@ -178,9 +199,18 @@ class BoardFrame(Vertical):
         assert self.settings is not None
         how, looking = self.settings, self.looking
         if self.axes is None:
-            return View(log_x=how.log_x, log_y=how.log_y)
+            return View(log_x=how.log_x, log_y=how.log_y, outliers=how.outliers)
         axis = self.axes.whole
-        return View(axis.low, axis.high, how.log_x, how.log_y, self.axes.unit, looking.window, looking.cursor)
+        return View(
+            axis.low,
+            axis.high,
+            how.log_x,
+            how.log_y,
+            self.axes.unit,
+            looking.window,
+            looking.cursor,
+            how.outliers,
+        )
 
     def _make_room(self) -> list[ChartGroup]:
         """Have as many charts as there is room for; return what those of this page show."""
@@ -238,7 +268,7 @@ class BoardFrame(Vertical):
             if run.look is not None
         ]
         if cursor is not None:
-            line.show_parts(names + cursor_parts(cursor))
+            line.show_parts(cursor_parts(cursor) + names)
         elif how is not None:
             smoothing = f"EMA {how.smoothing:g}" if how.smoothing else ""
             count = len(self.chosen)
@@ -246,8 +276,9 @@ class BoardFrame(Vertical):
                 self.axes.unit if self.axes is not None else "step", "smoothing …" if self._late else smoothing,
                 how.log_x, how.log_y, self.looking.window, self.looking.follows, min(self.first + 1, count),
                 min(self.first + self.per_page, count), count, self.enlarged,
+                how.outliers, self.front or "", len(self.fronts),
             )  # fmt: skip
-            line.show_parts(names + state_parts(state))
+            line.show_parts(overlay_parts(names, state_parts(state)))
 
     def _cursor_state(self) -> CursorState | None:
         x, reference = self.looking.cursor, self.reference

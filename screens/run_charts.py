@@ -29,6 +29,9 @@ class ChartBoard(BoardFrame):
         key("x", "unit", "x axis", "charts.unit", "x by step, by epoch, by time", show=False),
         key("X", "log_x", "Log x", "charts.log-x", "Logarithmic x axes, or plain again", show=False),
         key("y", "log_y", "Log y", "charts.log-y", "Logarithmic y axes, or plain again", show=False),
+        key("Y", "outliers", "All of y", "charts.outliers", "y axes with the outliers, or without", show=False),
+        key("b", "front(1)", "To front", "charts.front", "Draw the next curve, or run, over the rest", show=False),
+        key("B", "front(-1)", "Front before", "charts.front-before", "Draw the one before over the rest", show=False),
         key("]", "page(1)", "More", "charts.more", "More charts: the next page of them", show=False),
         key("[", "page(-1)", "Before", "charts.less", "The page of charts before", show=False),
         key("plus,equals_sign", "zoom(1)", "Zoom in", "charts.zoom-in", "Show less, about the cursor", show=False),
@@ -96,6 +99,18 @@ class ChartBoard(BoardFrame):
         """Draw on a logarithmic y axis, or on a plain one again."""
         if self.settings is not None:
             self._choose(log_y=not self.settings.log_y)
+
+    def action_outliers(self) -> None:
+        """Have the y axes hold values absurdly far from all others, or not."""
+        if self.settings is not None:
+            self._choose(outliers=not self.settings.outliers)
+
+    def action_front(self, by: int) -> None:
+        """Draw the next curve over the rest, or the next run's; after the last one none."""
+        stops = [None, *self.fronts]
+        place = stops.index(self.front) if self.front in stops else 0
+        self.front = stops[(place + by) % len(stops)]
+        self.draw()
 
     def _choose(self, **changes: object) -> None:
         """Take what was chosen, remember it for this experiment, and draw."""

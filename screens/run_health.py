@@ -34,10 +34,15 @@ GAUGES: Final[tuple[tuple[str, str, Callable[[float], str]], ...]] = (
 )
 
 
-def warned_of(reader: RunReader, book: AlertBook) -> tuple[Warned, ...]:
-    """Return the alerts of a run, and why it failed; `book` keeps those that are over."""
-    told = tuple(Warned(alert.text, alert.severe, holds) for alert, holds in book.note(alerts(reader.series)))
-    return (*_failure(reader), *told)
+def alerts_of(reader: RunReader, book: AlertBook) -> tuple[Warned, ...]:
+    """Return the alerts of a run but for what it failed of."""
+    info = reader.record.info
+    failed_of = info.error.kind if info is not None and info.error is not None else ""
+    return tuple(
+        Warned(alert.text, alert.severe, holds)
+        for alert, holds in book.note(alerts(reader.series))
+        if not (alert.kind == "not finite" and failed_of == "NotFinite")
+    )
 
 
 def health_of(reader: RunReader, told: tuple[Warned, ...]) -> HealthData:
@@ -56,7 +61,7 @@ def health_of(reader: RunReader, told: tuple[Warned, ...]) -> HealthData:
     return HealthData(told, phases, gauges, _absent(reader))
 
 
-def _failure(reader: RunReader) -> tuple[Warned, ...]:
+def failure_of(reader: RunReader) -> tuple[Warned, ...]:
     """Return why the run failed, in full: the header has one line for it."""
     info = reader.record.info
     if reader.record.status != "failed" or info is None or info.error is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from screens.run_view import how_it_ended
 from tui.runs.reader import RunReader
 from tui.runs.series import Series
 from tui.widgets.panels.layers import MEASURES, LayerRow, LayersData, Measure, columns_for
@@ -22,7 +23,7 @@ def layers_of(reader: RunReader, wanted: Measure, width: int) -> LayersData:
     }
     found = {name: each for name, each in found.items() if len(each)}
     if not found:
-        return LayersData(measure, offered)
+        return LayersData(measure, offered, empty=_why_none(reader))
     ranges = [each.x_range() or (0.0, 0.0) for each in found.values()]
     first, last = min(low for low, _ in ranges), max(high for _, high in ranges)
     points = max(len(each) for each in found.values())
@@ -32,8 +33,20 @@ def layers_of(reader: RunReader, wanted: Measure, width: int) -> LayersData:
     return LayersData(measure, offered, rows, int(first), int(last), points)
 
 
+def _why_none(reader: RunReader) -> str:
+    """Return why no layer has been sampled, and what would bring samples."""
+    record = reader.record
+    if record.info is None:
+        return "this log tells nothing of single layers: no tag begins with grad_norm/ or update_ratio/"
+    if record.live:
+        return "nothing sampled yet: each layer's gradient, update and activations are, every few seconds of training"
+    return f"{how_it_ended(record.status)} before its layers were sampled"
+
+
 def _columns(series: Series, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each column; one with no sample shows the one before it, one with a NaN is NaN."""
+    """Return the mean of each column; one with no sample shows the one before it, one with a NaN is NaN, with
+    an Inf alone is Inf.
+    """
     found = series.envelope(edges)
     values = np.asarray(found.mean, dtype=np.float64).copy()
     odd = np.asarray(found.nan) + np.asarray(found.pos_inf) + np.asarray(found.neg_inf) > 0
@@ -41,6 +54,7 @@ def _columns(series: Series, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     last_seen = np.maximum.accumulate(np.where(empty, -1, np.arange(len(values))))
     filled = np.where(last_seen >= 0, values[np.maximum(last_seen, 0)], np.nan)
     filled[odd] = np.nan
+    filled[odd & (np.asarray(found.nan) + np.asarray(found.neg_inf) == 0)] = np.inf
     seen = np.flatnonzero(~empty)
     return filled[seen[0] :] if len(seen) else filled[:0]
 

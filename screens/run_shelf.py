@@ -18,6 +18,7 @@ from tui.runs.metric_cache import MetricCache, cache_file
 from tui.runs.ordering import ORDERS, order_key
 from tui.runs.record import LIVE, read_record
 from tui.widgets import words
+from tui.widgets.chart.ticks import value_text
 from tui.widgets.run.entries import RunEntry
 
 
@@ -261,6 +262,10 @@ def _entry(run: ComparedRun, differing: list[str], *, marked: bool) -> RunEntry:
 
 
 def best_text(run: ComparedRun) -> str:
-    """Return a run's first metric at its best; empty where it has none."""
+    """Return a run's first metric at its best, and that it ended in no number where it did; empty without one."""
     tag = run.main_metric
-    return f"{tag} {run.metrics[tag].best:.4g}" if tag else ""
+    if not tag:
+        return ""
+    last = run.metrics[tag].last
+    end = "" if math.isfinite(last) else f", last {value_text(last)}"
+    return f"{tag} {run.metrics[tag].best:.4g}{end}"

@@ -44,6 +44,8 @@ class RunViews(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.current: RunView = "charts"
+        self.steered = False
+        """Whether the keys that steer the run work here."""
         self._reader: RunReader | None = None
         self._views: ViewsReader | None = None
         self._book: AlertBook | None = None
@@ -102,12 +104,12 @@ class RunViews(Widget):
 
     def show(self, reader: RunReader) -> None:
         """Bring what is seen up to date."""
-        from screens.run_health import health_of, warned_of
+        from screens.run_health import alerts_of, failure_of, health_of
         from tui.runs.alerts import AlertBook
 
         self._reader = reader
         self._book = self._book or AlertBook()
-        told = warned_of(reader, self._book)
+        told = alerts_of(reader, self._book)
         self._show_line(told)
         match self.current:
             case "charts":
@@ -118,9 +120,9 @@ class RunViews(Widget):
                 from screens.run_evaluation import evaluation_of
 
                 views = self._views.views if self._views is not None else {}
-                self.query_one(EvaluationPanel).show(evaluation_of(reader, views))
+                self.query_one(EvaluationPanel).show(evaluation_of(reader, views, steered=self.steered))
             case "health":
-                self.query_one(HealthPanel).show(health_of(reader, told))
+                self.query_one(HealthPanel).show(health_of(reader, (*failure_of(reader), *told)))
 
     def _show_line(self, told: tuple[Warned, ...]) -> None:
         holding = [alert for alert in told if alert.holds]

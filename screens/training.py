@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,12 +17,16 @@ from screens.compare_pane import ComparePane
 from screens.run_pane import RunPane
 from screens.training_batch import TrainingBatch
 from screens.training_export import EXPORT_KEY, TrainingExport
+from screens.training_resume import RESUME_KEY, TrainingResume
 from screens.training_runs import TrainingRuns
+from screens.training_starting import READING, TrainingStarting
+from screens.training_steering import TrainingSteering
 from screens.training_tune import STEERING, TUNE_KEYS
 from tui.client import news
 from tui.client.errors import KernelDied, KernelRefused
-from tui.protocol.messages import ControlRun, RunAction, RunState, StartRun
+from tui.protocol.messages import RunState
 from tui.protocol.run import RunSpec
+from tui.run_names import name_in_id
 from tui.widgets.keys import key
 from tui.widgets.run.entries import PresetEntry
 from tui.widgets.run.picker import RunPicker
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
 STEERED = ("running", "paused")
 
 
-class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
+class TrainingScreen(
+    TrainingSteering, TrainingBatch, TrainingRuns, TrainingStarting, TrainingResume, TrainingExport
+):
     """One run, live or not, and the list to choose it from."""
 
     MODE = "training"
@@ -50,17 +56,18 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         key("n", "control('step')", "Step", "training.step", "Train the next batch, then pause"),
         key(
             "N", "control('phase')", "Phase", "training.phase",
-            "To the next phase of this batch: forward, loss, backward, step", show=False,
+            "To the next phase: forward, loss, backward, step", show=False,
         ),
         key("s", "control('stop')", "Stop", "training.stop", "Finish the step, save a checkpoint, end the run"),
         *TUNE_KEYS,
+        EXPORT_KEY,
+        RESUME_KEY,
         key("o", "choose", "Open", "training.open", "Choose a preset to train or a run to look at"),
         key("l", "toggle_log", "Log", "training.log", "More or less of what the run printed"),
         key("1", "view('charts')", "Charts", "training.charts", "The curves of the run", show=False),
         key("2", "view('layers')", "Layers", "training.layers", "Gradients, updates, activations by layer", show=False),
         key("3", "view('evaluation')", "Evaluation", "training.evaluation", "Confusion, worst samples", show=False),
         key("4", "view('health')", "Health", "training.health", "Alerts, a step's time, the machine", show=False),
-        EXPORT_KEY,
         key("escape", "back", "Back", "training.back", "From the list back to the run", show=False),
     ]  # fmt: skip
 
@@ -82,15 +89,13 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         self.runs_root = runs_root
         self.spec_for = spec_for
         self._folder = folder
-        self._first: RunSpec | None = None
         self._seen_run = ""
-        self._offered: bool | None = None  # whether the keys that steer are; None before the first picture
 
     def compose_body(self) -> ComposeResult:
         """Lay out the run and the list."""
         with Horizontal(id="body"):
             with ContentSwitcher(initial="picker"):
-                yield RunPane(id="run")
+                yield RunPane(resumes=self.session is not None, id="run")
                 yield RunPicker(with_presets=self.session is not None)
                 yield StartView(id="start")
                 yield ComparePane(id="compare")
@@ -100,18 +105,11 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         """Show the run that was asked for, else the list."""
         if self._folder is not None:
             self.open_run(self._folder)
+        elif self._first is not None:
+            self.start_run(self._first)
         else:
             self.action_choose()
             self._adopt_run()
-        if self._first is not None:
-            self.start_run(self._first)
-
-    def train(self, spec: RunSpec) -> None:
-        """Train, as soon as the screen is there."""
-        if self.is_attached:
-            self.start_run(spec)
-        else:
-            self._first = spec
 
     # -- what is shown ----------------------------------------------------------------------------
 
@@ -124,26 +122,27 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         """Show a run, and follow it while it grows."""
         self._folder = folder
         self.show_part("run")
-        self.pane.open(folder)
+        if (own := self.own_run) is not None:
+            self.pane.announce(name_in_id(folder.name), READING, status=own.status if own.step else "starting")
+        self.pane.open(folder, announced=own is not None)
         self.pane.steer(self.own_run)
         self.show_batch()
+
+    def folders_gone(self, folders: Sequence[Path]) -> None:
+        """Close the run that was open where it is among them: nothing of it can be gone on with."""
+        if self._folder in folders:
+            self._folder = None
+            self.pane.close()
 
     @on(RunPane.Shown)
     def run_shown(self, event: RunPane.Shown) -> None:
         """Offer the keys that make sense for it."""
-        self._offer_keys()
+        self.offer_keys()
         self.settle_tuning()
 
     def on_screen_resume(self) -> None:
         """Show what came while another screen was shown."""
         self.pane.show_run()
-
-    def _offer_keys(self) -> None:
-        """Have the footer drawn anew, which costs bytes, only where the keys that make sense are others."""
-        offered = self.own_run is not None
-        if offered != self._offered:
-            self._offered = offered
-            self.refresh_bindings()
 
     # -- the run of this session ------------------------------------------------------------------
 
@@ -163,6 +162,7 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
 
     def on_news(self, news_item: news.News) -> None:
         """Follow the session's run."""
+        self.show_start()
         match news_item:
             case news.EventHeard(event) if event.kind == "run":
                 self.pane.poke()
@@ -172,13 +172,15 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
                 self._settle()
             case news.KernelEnded():
                 self.pane.poke()
+                self.show_sweep_line(aloud=True)
                 self._settle()
 
     def _settle(self) -> None:
         """Take how the run is in the kernel, or that it is not there any more."""
+        self.settle_asked()
         self.pane.steer(self.own_run)
         self.show_batch()
-        self._offer_keys()
+        self.offer_keys()
         self.settle_tuning()
 
     def _adopt_run(self) -> None:
@@ -202,20 +204,6 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         except (KernelDied, KernelRefused, TimeoutError):
             return
 
-    @work(group="start")
-    async def start_run(self, spec: RunSpec) -> None:
-        """Train; a refusal is said and nothing is lost."""
-        assert self.session is not None
-        await self.session.ready()
-        try:
-            self._seen_run = ""  # what was asked for here is shown
-            await self.session.ask(StartRun(spec))
-            await self.session.read_status()
-        except (KernelDied, KernelRefused, TimeoutError) as error:
-            self.notify(
-                str(error) or "the kernel does not answer", severity="error", timeout=15, markup=False
-            )
-
     # -- keys -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -224,24 +212,9 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
             return False
         if action in ("pause", "control") or action in STEERING:
             return True if self.own_run is not None else None
+        if action == "resume":
+            return True if self.session is not None and self.own_run is None else None
         return True
-
-    def action_pause(self) -> None:
-        """Pause the run, or go on with it."""
-        run = self.own_run
-        if run is not None:
-            self.action_control("resume" if run.status == "paused" else "pause")
-
-    @work(group="control")
-    async def action_control(self, action: RunAction) -> None:
-        """Steer the run."""
-        if self.own_run is None or self.session is None:
-            return
-        try:
-            await self.session.ask(ControlRun(action))
-            await self.session.read_status()
-        except (KernelDied, KernelRefused, TimeoutError) as error:
-            self.notify(str(error) or "the kernel does not answer", severity="error", markup=False)
 
     @work(exclusive=True, group="entries")
     async def action_choose(self) -> None:
@@ -262,7 +235,7 @@ class TrainingScreen(TrainingBatch, TrainingRuns, TrainingExport):
         if self.starting:
             self.start_view.focus_form()
             return
-        if self._folder is not None:
+        if self._folder is not None or self.pane.is_announced:
             self.action_view(
                 self.pane.views.current
             )  # with the focus: else the list, unseen, keeps it and its keys

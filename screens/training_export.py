@@ -15,20 +15,25 @@ from screens.run_pane import RunPane
 from tui.client.errors import KernelDied, KernelRefused
 from tui.protocol.training import ExportModel
 from tui.widgets import words
-from tui.widgets.file_prompt import FilePrompt, Refused
+from tui.widgets.file_prompt import FilePrompt, Kind, Refused
 from tui.widgets.keys import key
 
 EXPORT_KEY: Final = key(
     "e", "export", "Export", "training.export", "The curves, a chart or the model as a file", show=False
 )
-MODELS: Final[dict[str, Literal["state_dict", "torch_export", "onnx"]]] = {
-    ".pt": "state_dict", ".pt2": "torch_export", ".onnx": "onnx",
-}  # fmt: skip
+Format = Literal["state_dict", "torch_export", "onnx"]
+MODELS: Final[dict[str, Format]] = {".pt": "state_dict", ".pt2": "torch_export", ".onnx": "onnx"}
+BEST: Final = ".best.pt"
 CURVES: Final = (".csv", ".json", ".svg")
-TITLE: Final = (
-    "Export: curves .csv .json · the chart in front .svg · weights .pt · torch.export .pt2 · ONNX .onnx"
+KINDS: Final = (
+    Kind(".pt", "the model's weights as they are now: a state dict"),
+    Kind(BEST, "its weights where it was best on unseen data"),
+    Kind(".pt2", "the model as a program: torch.export"),
+    Kind(".onnx", "the model as ONNX, where its packages are there"),
+    Kind(".csv", "every point of every curve"),
+    Kind(".json", "the same as JSON"),
+    Kind(".svg", "the chart in front, as a picture"),
 )
-
 FOLDER: Final = "TensorBoard opens the run's folder as it is: tensorboard --logdir"
 
 
@@ -47,7 +52,8 @@ class TrainingExport(BaseScreen):
         if reader is None:
             self.notify("there is no run to export", markup=False)
             return
-        suggestion = f"{suggested(reader.record.name)}.csv"
+        ending = ".csv" if self.session is None else ".pt"  # without a kernel there is no model to write
+        suggestion = os.path.join(os.getcwd(), suggested(reader.record.name) + ending)
         overwritten = False
 
         def attempt(path: str, again: bool) -> Refused | None:
@@ -56,11 +62,12 @@ class TrainingExport(BaseScreen):
             return self._refused(Path(path).expanduser(), again)
 
         prompt = FilePrompt(
-            f"{TITLE}\n{FOLDER} {reader.folder}",
+            f"Export {reader.record.name}\n{FOLDER} {reader.folder}",
             attempt,
             path=suggestion,
             suffixes=(*CURVES, *MODELS),
             verb="writes",
+            kinds=KINDS,
         )
         given = await self.app.push_screen_wait(prompt)
         if given is None:
@@ -100,7 +107,9 @@ class TrainingExport(BaseScreen):
             assert self.session is not None
             own = self.session.status.run if self.session.status is not None else None
             folder = "" if own is not None and Path(own.folder) == reader.folder else str(reader.folder)
-            checkpoint: Literal["now", "last"] = "last" if folder else "now"
+            checkpoint: Literal["now", "last", "best"] = "last" if folder else "now"
+            if path.name.endswith(BEST):
+                folder, checkpoint = str(reader.folder), "best"
             request = ExportModel(MODELS[path.suffix], str(path), folder, checkpoint, overwrite)
             exported = await self.session.ask(request)
             detail = f": {exported.detail}" if exported.detail else ""

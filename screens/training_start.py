@@ -21,6 +21,7 @@ from tui.protocol.run import RunSpec
 from tui.protocol.training import DryRun, ListChoices, PlanSchedule, SchedulePlan
 from tui.protocol.viewing import CancelCompute
 from tui.widgets.run.picker import RunPicker
+from tui.widgets.start.form import StartForm
 from tui.widgets.start.memory import remember, remembered
 from tui.widgets.start.rows import ENDING, TRYING
 from tui.widgets.start.view import StartView
@@ -147,6 +148,15 @@ class TrainingStart(BaseScreen):
         """Show the list; the screen's."""
         raise NotImplementedError
 
+    @property
+    def _form_is_there(self) -> bool:
+        """Whether what an answer is shown in is still there: it may come when the screen is on its way out."""
+        return bool(self.query(StartForm))
+
+    def _refuse(self, message: str) -> None:
+        if self._form_is_there:
+            self.start_view.refuse(message)
+
     # -- what the kernel is asked -----------------------------------------------------------------
 
     @on(StartView.Started)
@@ -173,12 +183,13 @@ class TrainingStart(BaseScreen):
                 await self.session.ask(CancelCompute(), timeout_s=END_S)
             await self.session.ask(StartRun(event.spec))
         except TROUBLE as error:
-            view.refuse(reason(error))
+            self._refuse(reason(error))
             return
         unkept = await asyncio.to_thread(remember, paths.start_file(), event.spec.preset, event.values)
         if unkept:
             self.notify(unkept, severity="warning", markup=False)
-        view.doing("")
+        if self._form_is_there:
+            view.doing("")
         try:
             await self.session.read_status()
         except TROUBLE:
@@ -193,12 +204,14 @@ class TrainingStart(BaseScreen):
         try:
             report = await self.session.ask(DryRun(event.spec))
         except TROUBLE as error:
-            if isinstance(error, KernelRefused) and error.refusal.kind == "cancelled":
+            cancelled = isinstance(error, KernelRefused) and error.refusal.kind == "cancelled"
+            if cancelled and self._form_is_there:
                 self.start_view.show_ended(reason(error))
-            else:
-                self.start_view.refuse(reason(error))
+            elif not cancelled:
+                self._refuse(reason(error))
             return
-        self.start_view.show_report(report, event.spec)
+        if self._form_is_there:
+            self.start_view.show_report(report, event.spec)
 
     @work(group="dry")
     async def end_dry_run(self) -> None:
@@ -207,7 +220,7 @@ class TrainingStart(BaseScreen):
         try:
             await self.session.ask(CancelCompute(), timeout_s=END_S)
         except TROUBLE as error:
-            self.start_view.refuse(f"the dry run was not ended: {reason(error)}")
+            self._refuse(f"the dry run was not ended: {reason(error)}")
 
     @on(StartView.Edited)
     @work(exclusive=True, group="plan")
@@ -220,7 +233,8 @@ class TrainingStart(BaseScreen):
             plan = await self.session.ask(PlanSchedule(event.spec), timeout_s=PATIENCE_S)
         except TROUBLE as error:
             plan = SchedulePlan(problem=reason(error))
-        self.start_view.show_plan(plan)
+        if self._form_is_there:
+            self.start_view.show_plan(plan)
 
     @work(exclusive=True, group="choices")
     async def read_choices(self) -> None:
@@ -231,4 +245,5 @@ class TrainingStart(BaseScreen):
             choices = await self.session.ask(ListChoices(), timeout_s=PATIENCE_S)
         except TROUBLE:
             return  # names can be typed all the same; the kernel checks them
-        self.start_view.show_choices(choices.items)
+        if self._form_is_there:
+            self.start_view.show_choices(choices.items)

@@ -18,7 +18,7 @@ AFTER_STEP: Final[dict[RunAction, str]] = {
     "pause": "pausing after this step",
     "step": "pausing after this step",
     "phase": "pausing after this phase",
-    "stop": "stopping after this step: its checkpoint is written, then the test set looked at · S ends it at once",
+    "stop": "stopping after this step, then checkpoint and test · S ends it at once",
 }
 """What a run in progress is going to do, by what was asked of it."""
 ONE_MORE: Final[dict[RunAction, str]] = {
@@ -102,7 +102,11 @@ class TrainingSteering(TrainingTune):
         if run is None:
             return
         asked = self._asked
-        if asked is not None and asked.holds(run) and (asked.of.status == "running" or asked.action == "stop"):
+        if (
+            asked is not None
+            and asked.holds(run)
+            and (asked.of.status == "running" or asked.action == "stop")
+        ):
             self.notify(ENDING if asked.action == "stop" else AGAIN, timeout=4, markup=False)
         else:
             self.action_control("resume" if run.status == "paused" else "pause")

@@ -11,14 +11,14 @@ from typing import ClassVar, cast
 
 from rich.console import RenderableType
 from textual import on
-from textual.app import ComposeResult, SystemCommand
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.markup import escape
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from tui.narrow_update import narrowed
 from tui.session_app import SessionApp, Wiring
+from tui.shown_cells import ShownCells
 from tui.terminal_keys import teach_terminal_keys
 from tui.themes import THEMES
 from tui.widgets.foreign import clean
@@ -73,6 +73,7 @@ class TorchTUI(SessionApp):
         self.modes = modes
         self._wire = wire
         self._first = first
+        self._shown = ShownCells()
         teach_terminal_keys()
         self.theme = theme
 
@@ -82,6 +83,7 @@ class TorchTUI(SessionApp):
 
     def on_mount(self) -> None:
         """Paint the first frame; everything slow comes after it."""
+        self.app_resume_signal.subscribe(self, self._came_back)
         self.call_after_refresh(self._after_first_frame)
 
     async def _after_first_frame(self) -> None:
@@ -93,6 +95,7 @@ class TorchTUI(SessionApp):
         await self.switch_mode(self._first)
         for notice in self.wired.notices():
             self.notify(notice, timeout=8)
+        self.offer_sessions(self.wired.left_running)
         if self.wired.connect is not None:
             self.bring_up()
 
@@ -110,7 +113,16 @@ class TorchTUI(SessionApp):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Send what changed, and no more."""
-        super()._display(screen, cast("RenderableType | None", narrowed(renderable)))
+        super()._display(screen, cast("RenderableType | None", self._shown.lessened(renderable)))
+
+    def on_app_focus(self) -> None:
+        """Trust the terminal no more: something else may have written over it meanwhile."""
+        self._shown.forget()
+
+    def _came_back(self, _: App[int]) -> None:
+        """Send everything after the app was suspended: the terminal was another's."""
+        self._shown.forget()
+        self.refresh(layout=True)
 
     # -- keys -------------------------------------------------------------------------------------
 
@@ -128,7 +140,7 @@ class TorchTUI(SessionApp):
         """Offer only the screens there are."""
         if action == "mode":
             return parameters[0] in self.modes
-        return True
+        return self.has_offer if action == "offer" else True
 
     def action_help(self) -> None:
         """Show the keys that work here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+WIDE = 200
 
 
 class Failure(Exception):
@@ -111,7 +115,7 @@ def runs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """List the runs there are, newest first."""
     from tui.listing import run_table, runs_json
 
-    _show(runs_json, run_table, as_json)
+    _show(runs_json, lambda: run_table(_columns()), as_json)
 
 
 @app.command()
@@ -180,6 +184,11 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def _columns() -> int:
+    """Return how wide a table may be: a file or a pipe has no edge at which names must be cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+
+
 def _need_terminal(command: str) -> None:
     if not _has_terminal():
         raise Failure(
@@ -197,5 +206,5 @@ def _show(as_data: Any, as_table: Any, as_json: bool) -> None:
 
         console = Console(highlight=False)
         if not console.is_terminal:
-            console.width = 200  # a file or a pipe has no edge at which names must be cut
+            console.width = WIDE
         console.print(as_table())

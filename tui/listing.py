@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from tui import paths
 from tui.client.registry import list_sessions
 from tui.protocol.codec import encode
 from tui.protocol.preset import PresetError, preset_files, read_preset
+from tui.protocol.run import told_epoch
 from tui.widgets import words
 from tui.widgets.foreign import plain
 
@@ -61,22 +63,54 @@ def preset_table() -> Table:
 
 
 def runs_json() -> list[dict[str, Any]]:
-    """Return every run: the content of its record, its folder and the status that holds now."""
-    from tui.runs.index import list_runs
+    """Return every run: the content of its record, its folder, the status that holds now, its main metric.
 
+    The metric has its tag, last and best value (null: not finite) and the step of the best; it is null where there is
+    none, or where its log has not been read in the time there is.
+    """
     listed: list[dict[str, Any]] = []
-    for record in list_runs(paths.runs_dir()):
+    for run in _compared_runs():
+        record = run.record
         fields: dict[str, Any] = (
             encode(record.info) if record.info is not None else {"id": record.id, "name": record.name}
         )
-        listed.append(
-            {**fields, "status": record.status, "reason": record.reason, "folder": str(record.folder)}
-        )
+        now = {"status": record.status, "reason": record.reason, "folder": str(record.folder)}
+        listed.append({**fields, **now, "metric": _metric_json(run)})
     return listed
 
 
+def _metric_json(run: ComparedRun) -> dict[str, Any] | None:
+    tag = run.main_metric
+    if not tag:
+        return None
+    metric = run.metrics[tag]
+    last, best = (value if math.isfinite(value) else None for value in (metric.last, metric.best))
+    return {
+        "tag": tag,
+        "last": last,
+        "best": best,
+        "best_step": metric.best_step if best is not None else None,
+    }
+
+
+def _compared_runs() -> list[ComparedRun]:
+    """Return every run, newest first, with the metrics that are known or can be read in a moment."""
+    from tui.runs.compare import RunTable
+    from tui.runs.metric_cache import MetricCache, cache_file
+
+    loader = RunTable(paths.runs_dir(), MetricCache(cache_file()))
+    runs = {run.record.folder: run for run in loader.begin()}
+    end_s = time.monotonic() + METRICS_S
+    while (read := loader.read_next(lambda: time.monotonic() > end_s)) is not None:
+        runs[read.record.folder] = read
+        if time.monotonic() > end_s:
+            break
+    loader.keep()
+    return list(runs.values())
+
+
 METRICS_S: Final = 3.0
-"""How long logs are read for a table of runs: what has not been read before, and not by then, is left out."""
+"""How long logs are read for a list of runs: what has not been read before, and not by then, is left out."""
 
 
 RUN_COLUMNS: Final = (
@@ -89,23 +123,15 @@ RUN_COLUMNS: Final = (
 
 def run_table(width: int = 200) -> Table:
     """Return the runs as a table: how each stands, its main metric at its best, the knobs in which they differ."""
-    from tui.runs.compare import RunTable, differences
-    from tui.runs.metric_cache import MetricCache, cache_file
+    from tui.runs.compare import differences
 
-    loader = RunTable(paths.runs_dir(), MetricCache(cache_file()))
-    runs = {run.record.folder: run for run in loader.begin()}
-    end_s = time.monotonic() + METRICS_S
-    while (read := loader.read_next(lambda: time.monotonic() > end_s)) is not None:
-        runs[read.record.folder] = read
-        if time.monotonic() > end_s:
-            break
-    loader.keep()
+    runs = _compared_runs()
     kinds: dict[str, list[ComparedRun]] = {}
-    for run in runs.values():
+    for run in runs:
         kinds.setdefault(run.record.info.experiment if run.record.info else "", []).append(run)
     differing = {kind: [each.name for each in differences(those)] for kind, those in kinds.items()}
     rows: list[dict[str, Text]] = []
-    for run in runs.values():
+    for run in runs:
         record, info = run.record, run.record.info
         if info is None:
             name = plain(record.label or record.id)
@@ -118,7 +144,7 @@ def run_table(width: int = 200) -> Table:
         cells = {
             "run": plain(record.id, style="bold"),
             "status": plain(record.status),
-            "epoch": Text(f"{info.epoch}/{info.epochs or '?'}"),
+            "epoch": Text(f"{told_epoch(record.status, info.epoch, info.epochs)}/{info.epochs or '?'}"),
             "step": Text(f"{info.step:,}"),
             "best": plain(f"{tag} {run.metrics[tag].best:.4g}" if tag else ""),
             "knobs": plain(" ".join(told), style="dim"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tui.protocol.run import DETAILS, LOSS
+from tui.protocol.run import DETAILS, LOSS, told_epoch
 from tui.runs.reader import RunReader
 from tui.runs.summary import latest, progress, step_series
 from tui.widgets import words
@@ -89,7 +89,7 @@ def _now(reader: RunReader) -> str:
     now = progress(reader.record, reader.series)
     losses = reader.series.get(LOSS)
     loss = f"  loss {losses.last.value:.4g}" if losses is not None and losses.last is not None else ""
-    epoch = f"epoch {min(now.epoch + 1, now.epochs or now.epoch + 1)}/{now.epochs or '?'}"
+    epoch = f"epoch {told_epoch(reader.record.status, now.epoch, now.epochs)}/{now.epochs or '?'}"
     return f"{clean(reader.record.name)}  {epoch}  step {now.step}{loss}"
 
 

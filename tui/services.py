@@ -12,6 +12,7 @@ from tui import paths
 from tui.client.registry import SessionInfo, list_sessions
 from tui.client.session import KernelSession
 from tui.config import read_config
+from tui.offers import LeftRunning
 from tui.protocol.preset import PresetError, preset_files, read_preset
 from tui.protocol.run import RunSpec
 from tui.session_app import Wiring
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from screens.training import TrainingScreen
 
+NEWEST_RUNS: Final = 100
+"""Among so many of the newest runs those of sessions without a terminal are looked for."""
+_DOING: Final = {"running": "trains", "paused": "has paused"}
 FIRST_PRESET: Final = "digits_cnn"
 """What somebody who presses enter without looking trains: half a minute, and every view has something to show."""
 
@@ -42,15 +46,15 @@ def wire_session(
         title="torchtui" if spec is None else f"train {Path(spec.preset).stem}",
         idle_hours=config.idle_hours,
     )
-    screens = Screens(session, modes)
+    screens = Screens(session, modes, spec)
     fresh = attach is None and foreign is None
     return Wiring(
         session,
         {mode: partial(screens.make, mode) for mode in modes},
-        connect=_connector(session, screens, spec, attach, foreign),
-        notices=_notices if fresh else tuple,
+        connect=_connector(session, attach, foreign),
         keep_session=attach is not None,
         others=lambda: _others(session),
+        left_running=(lambda: left_running(session)) if fresh else list,
     )
 
 
@@ -70,21 +74,25 @@ def wire_watch(root: Path, folder: Path | None) -> Wiring:
 class Screens:
     """Makes the screens over a session when they are first gone to: none is imported before the first frame."""
 
-    def __init__(self, session: KernelSession, modes: tuple[str, ...]) -> None:
-        self._session, self._modes = session, modes
+    def __init__(self, session: KernelSession, modes: tuple[str, ...], spec: RunSpec | None = None) -> None:
+        """`spec`: what is trained as soon as there is a kernel; shown from the first frame on."""
+        self._session, self._modes, self._spec = session, modes, spec
 
     @cached_property
     def training(self) -> TrainingScreen:
         """The Training screen, which also starts runs."""
         from screens.training import TrainingScreen
 
-        return TrainingScreen(
+        screen = TrainingScreen(
             self._session,
             self._modes,
             presets=preset_entries,
             runs_root=paths.runs_dir(),
             spec_for=plan_preset,
         )
+        if self._spec is not None:
+            screen.train(self._spec)
+        return screen
 
     def make(self, mode: str) -> Screen[None]:
         """Return the screen of a mode."""
@@ -115,11 +123,7 @@ class Screens:
 
 
 def _connector(
-    session: KernelSession,
-    screens: Screens,
-    spec: RunSpec | None,
-    attach: SessionInfo | None,
-    foreign: Path | None,
+    session: KernelSession, attach: SessionInfo | None, foreign: Path | None
 ) -> Callable[[], Awaitable[None]]:
     async def connect() -> None:
         if foreign is not None:
@@ -130,8 +134,6 @@ def _connector(
             await session.start()
         with contextlib.suppress(TimeoutError):  # it is up, and busy: the status will come
             await session.read_status()
-        if spec is not None:
-            screens.training.start_run(spec)
 
     return connect
 
@@ -158,11 +160,21 @@ def _others(session: KernelSession | None = None) -> list[SessionInfo]:
         return []
 
 
-def _notices() -> tuple[str, ...]:
-    """Say which sessions were left running."""
-    live = _others()
-    if not live:
-        return ()
-    noun = "session is" if len(live) == 1 else "sessions are"
-    named = ", ".join(f"{info.id} ({info.title})" for info in live[:3]) + (", …" if len(live) > 3 else "")
-    return (f"{len(live)} {noun} running without a terminal: {named}. ctrl+p, Attach goes there.",)
+def left_running(session: KernelSession) -> list[LeftRunning]:
+    """Return the sessions that were left running, those that train first, then the newest."""
+    others = _others(session)
+    if not others:
+        return []
+    from tui.runs.record import LIVE, read_record
+
+    trained: dict[str, str] = {}
+    try:
+        folders = sorted(paths.runs_dir().iterdir(), key=lambda folder: folder.name, reverse=True)
+    except OSError:
+        folders = []
+    for folder in folders[:NEWEST_RUNS]:
+        record = read_record(folder)
+        if record.status in LIVE and record.info is not None and record.info.session:
+            trained.setdefault(record.info.session, f"{_DOING[record.status]} {record.name}")
+    left = [LeftRunning(info, trained.get(info.id, f"({info.title})")) for info in others]
+    return sorted(left, key=lambda each: each.info.id not in trained)

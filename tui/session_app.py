@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.screen import Screen
 
-from tui.themes import ThemedApp
+from tui.crash import crash_words, keep_traceback
+from tui.offers import LeftRunning, OfferingApp
 
 if TYPE_CHECKING:
     from tui.client.news import News
@@ -47,9 +49,11 @@ class Wiring:
     """Whether quitting asks before it ends the kernel: it was there before us."""
     others: Callable[[], list[SessionInfo]] = field(default=_nobody)
     """The live sessions but for this one."""
+    left_running: Callable[[], list[LeftRunning]] = field(default=list)
+    """The sessions to offer at the start; may take its time."""
 
 
-class SessionApp(ThemedApp[int]):
+class SessionApp(OfferingApp):
     """An app over a session, which may end, be restarted, and be left running."""
 
     def __init__(self) -> None:
@@ -114,9 +118,18 @@ class SessionApp(ThemedApp[int]):
                 self.notify(f"{news.reason}; it is not torchtui's to restart", severity="error", timeout=30)
                 return
             last_words = ("", "Its last words:", *news.log_tail) if news.log_tail else ()
-            text = "\n".join([news.reason + ".", *last_words])
+            text = "\n".join([news.reason + ".", *self._lost_run(), *last_words])
             answers = (("restart", "Restart"), ("stay", "Look around"))
             self.push_screen(Question("The kernel is gone", text, answers), self._restart_answered)
+
+    def _lost_run(self) -> tuple[str, ...]:
+        from tui.lost_run import lost_run_words
+
+        run = (
+            self.session.status.run if self.session is not None and self.session.status is not None else None
+        )
+        in_progress = run is not None and run.status in ("running", "paused")
+        return ("", lost_run_words(run)) if run is not None and in_progress else ()
 
     def _restart_answered(self, answer: str | None) -> None:
         if answer == "restart":
@@ -230,3 +243,17 @@ class SessionApp(ThemedApp[int]):
         title = "A run is in progress" if training else "Leave this session?"
         answers = (("detach", "Detach"), ("stop", "Stop and quit"), ("cancel", "Cancel"))
         return await self.push_screen_wait(Question(title, text, answers))
+
+    # -- when it fails ----------------------------------------------------------------------------
+
+    def _print_error_renderables(self) -> None:
+        """Say in a few plain lines that the screens have failed, what lives on, and where the traceback is.
+
+        Textual prints the whole traceback with the values of all locals here.
+        """
+        error = self._exception
+        if error is None or self.is_headless or not self._exit_renderables:
+            super()._print_error_renderables()
+            return
+        self._exit_renderables.clear()
+        print(crash_words(error, self.session, keep_traceback(error)), file=sys.__stderr__)

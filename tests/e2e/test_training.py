@@ -41,7 +41,7 @@ def test_someone_new_trains_pauses_looks_slows_down_and_reads_the_test_accuracy(
     app.press("enter")
     app.wait_for("▶ Start", "lr", "0.01")
     app.press("enter")
-    app.wait_for("sides", "▶ running")
+    app.wait_for("sides", "▶ running", "─ train")
     app.press("p")
     step = home.record(home.wait_for_status("paused"))["step"]
     app.wait_for("Ⅱ paused", f"step {step}/300", "✔ backward gradient norm", "p go on")

@@ -170,7 +170,8 @@ def test_a_loss_that_is_nan_ends_the_run_and_keeps_the_last_good_checkpoint(
     error, folder = failed(trainer, write_preset(loss=NAN_AT_STEP_8), tmp_path / "runs")
     assert error["kind"] == "NotFinite"
     assert "the loss is nan at step 8" in error["message"]
-    assert error["where"] == "epoch 2, step 8"
+    assert error["where"] == "failed in epoch 2, step 8"
+    assert error["message"].endswith("; kept: last.pt and best.pt (end of epoch 1, step 5)")
     content = torch.load(folder / "checkpoints" / "last.pt", weights_only=True)
     assert content["step"] == 5
     assert all(tensor.isfinite().all() for tensor in content["model"].values())
@@ -189,7 +190,8 @@ def test_a_loss_that_is_nan_at_once_names_the_first_bad_module(
     """
     error, folder = failed(trainer, write_preset(model=model), tmp_path / "runs")
     assert error["kind"] == "NotFinite"
-    assert "the output of 1 (Log) is the first" in error["message"]
+    assert "the output of layer 1 (Log) is the first" in error["message"]
+    assert error["message"].endswith("; no checkpoint was written yet")
     assert not list((folder / "checkpoints").iterdir())
 
 
@@ -205,22 +207,49 @@ def test_parameters_that_became_nan_are_not_kept(
     assert not list((folder / "checkpoints").iterdir())
 
 
-def test_a_loader_whose_worker_dies(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
-    data = """
-        import os
+DEADLY = """
+    import os
 
-        class Deadly(torch.utils.data.Dataset):
-            def __len__(self):
-                return 8
+    class Deadly(torch.utils.data.Dataset):
+        def __len__(self):
+            return 40
 
-            def __getitem__(self, index):
-                os._exit(1)
+        def __getitem__(self, index):
+            if index >= {first}:
+                os._exit(3)
+            return torch.zeros(6), 1
+
+    def data():
+        return {{"train": DataLoader(Deadly(), 4, num_workers=1, prefetch_factor={ahead})}}
+"""
+
+
+@pytest.mark.parametrize(("first", "ahead"), [(0, 2), (17, 8)])
+def test_a_loader_whose_worker_dies(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, first: int, ahead: int
+) -> None:
+    error, _ = failed(trainer, write_preset(data=DEADLY.format(first=first, ahead=ahead)), tmp_path / "runs")
+    assert "a DataLoader worker process died (" in error["message"]
+    assert "num_workers=0 loads in the kernel itself" in error["message"]
+    assert "float32" not in error["message"], "the batch before has nothing to do with it"
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_failure_to_get_a_batch_does_not_tell_of_the_one_before(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, split: str
+) -> None:
+    data = f"""
+        def broken():
+            yield torch.zeros(4, 6), torch.zeros(4).long()
+            raise OSError("the file is gone")
 
         def data():
-            return {"train": DataLoader(Deadly(), 4, num_workers=1)}
-    """
+            whole = [(torch.zeros(4, 6), torch.zeros(4).long())] * 2
+            return {{{{"train": whole, "val": whole}}}} | {{{{"{split}": broken()}}}}
+    """.replace("{{", "{").replace("}}", "}")
     error, _ = failed(trainer, write_preset(data=data), tmp_path / "runs")
-    assert "a DataLoader worker process died" in error["message"]
+    assert error["message"] == "the file is gone"
+    assert "in broken" in error["where"]
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
@@ -370,6 +399,9 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_whole(
     assert sum(len(event) + 16 for event in events) == log.stat().st_size  # whole records and nothing else
     first = folder / "checkpoints" / ("last.pt" if width == 8 else "best.pt")  # the best is written first
     assert first.exists() == (width < 5000)
+    told = record["error"]["message"]
+    assert (first.name in told.partition("; kept: ")[2]) == first.exists()
+    assert told.endswith("; no checkpoint was written yet") == (not first.exists())
     if first.exists():
         torch.load(first, weights_only=True)
     if width == 8:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from torch import nn
 
 from tui.kernel.training import Trainer
 from tui.kernel.training.parts.experiment import Experiment
-from tui.kernel.training.trouble.first_nan import Failure, bad_loss_words, bad_update_words
+from tui.kernel.training.trouble.first_nan import Failure, bad_loss_words, bad_rate_words, bad_update_words
+from tui.kernel.training.trouble.rate_too_large import too_large_words
 from tui.protocol.run import RunSpec
 
 CPU = torch.device("cpu")
@@ -68,7 +70,7 @@ def test_a_batch_that_is_bad() -> None:
 def test_the_layer_that_made_it_is_named_and_not_those_that_passed_it_on() -> None:
     model = nn.Sequential(nn.Identity(), nn.Sequential(Shift(-2.0), Sqrt()), nn.Linear(3, 3), nn.ReLU())
     words = bad_loss_words(failure(model))
-    assert words == "the output of 1.1 (Sqrt) is the first that is NaN; its input was finite"
+    assert words == "the output of layer 1.1 (Sqrt) is the first that is NaN; its input was finite"
 
 
 def test_an_infinity_of_a_layer_with_large_parameters() -> None:
@@ -78,7 +80,7 @@ def test_an_infinity_of_a_layer_with_large_parameters() -> None:
         next(model[0].parameters()).fill_(1e5)
     words = bad_loss_words(failure(model))
     assert words.startswith(
-        "the output of 1 (Linear) is the first that is Inf; its input was finite (up to 3e+05"
+        "the output of layer 1 (Linear) is the first that is Inf; its input was finite (up to 3e+05"
     )
     assert "its parameters reach 3e+38" in words
 
@@ -103,11 +105,11 @@ class After(Between):
 def test_what_no_layer_has_made() -> None:
     words = bad_loss_words(failure(nn.Sequential(Between())))
     assert words == (
-        "it is Inf where it comes to 0.second (Linear), made after 0.first (Linear) by no layer,"
-        " in the forward of 0 (Between)"
+        "it is Inf where it comes to layer 0.second (Linear), made after layer 0.first (Linear) by no layer,"
+        " in the forward of layer 0 (Between)"
     )
     words = bad_loss_words(failure(nn.Sequential(After())))
-    assert words == "the forward of 0 (After) itself makes the first Inf after 0.second (Linear)"
+    assert words == "the forward of layer 0 (After) itself makes the first Inf after layer 0.second (Linear)"
 
 
 def test_the_loss() -> None:
@@ -124,8 +126,8 @@ def test_parameters_after_an_update() -> None:
         next(model[0].parameters())[0, 0] = NAN
     words = bad_loss_words(failure(model))
     assert words == (
-        "the parameters of 0 were NaN already after step 119 (its update made them so; lr 0.5): those of 2 are"
-        " finite, so it was the gradient, on its way back from there to 0"
+        "the update of step 119 made parameters NaN: the gradient went bad on its way back from layer 2 (Linear), which"
+        " is finite, to layer 0 (Linear), past layer 1 (Sqrt) (lr 0.5; NaN in layer 0 (Linear))"
     )
     assert "before the first step" in bad_loss_words(failure(model, steps_done=0))
     late = bad_loss_words(failure(model, steps_done=150))
@@ -139,7 +141,7 @@ def test_the_optimizers_averages_tell_of_a_gradient() -> None:
     (model(torch.ones(4, 3)) * 0).sum().sqrt().backward()
     optimizer.step()
     words = bad_loss_words(failure(model, optimizer=optimizer))
-    assert "its gradient was NaN or Inf" in words
+    assert "the gradient was NaN or Inf" in words
 
 
 def test_an_update_after_a_finite_loss() -> None:
@@ -147,10 +149,13 @@ def test_an_update_after_a_finite_loss() -> None:
     given = failure(model)
     (model(torch.ones(4, 3)) * 0).sum().sqrt().backward()
     words = bad_update_words(given.experiment)
-    assert words == "the loss was finite, and the gradient of 1.bias NaN in that step, and of 3 more after it"
+    assert words == (
+        "the loss was finite, and the gradient of layer 1 (Linear).bias was NaN in that step, and so were 3 more"
+        " after it"
+    )
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    assert "the update itself" in bad_update_words(given.experiment)
+    assert "so its update itself made it so" in bad_update_words(given.experiment)
 
 
 def test_a_gradient_where_all_that_goes_forward_is_finite() -> None:
@@ -161,8 +166,8 @@ def test_a_gradient_where_all_that_goes_forward_is_finite() -> None:
     model = nn.Sequential(nn.Linear(3, 3), Zero(), Sqrt(), nn.Linear(3, 3))
     words = bad_loss_words(failure(model))
     assert words == (
-        "run again, the batch gives a finite loss, but the gradient of the output of 1 (Zero) is the first that is"
-        " Inf, where that of 2 (Sqrt) was finite"
+        "run again, the batch gives a finite loss, but the gradient of the output of layer 1 (Zero) is the first that"
+        " is Inf, where that of layer 2 (Sqrt) was finite"
     )
 
 
@@ -184,7 +189,7 @@ def test_a_presets_own_step_is_watched_up_to_its_update() -> None:
 
     before = [parameter.clone() for parameter in model.parameters()]
     words = bad_loss_words(failure(model, step=step))
-    assert words == "the output of 1 (Shift) is the first that is Inf; its input was finite"
+    assert words == "the output of layer 1 (Shift) is the first that is Inf; its input was finite"
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     own.step()  # allowed again
 
@@ -225,7 +230,7 @@ def test_calls_from_other_threads_do_not_count() -> None:
 
     whole = nn.Sequential(Nosy(), model)
     words = bad_loss_words(failure(whole))
-    assert words.startswith("the output of 0 (Nosy) is the first that is Inf")
+    assert words.startswith("the output of layer 0 (Nosy) is the first that is Inf")
 
 
 def test_a_runs_error_names_the_layer(
@@ -248,12 +253,12 @@ def test_a_runs_error_names_the_layer(
     error = json.loads((Path(state.folder) / "run.json").read_text())["error"]
     assert error["kind"] == "NotFinite"
     assert error["message"] == (
-        "the loss is nan at step 1: the output of 1.1 (Log) is the first that is NaN; its input was finite;"
-        " the last good checkpoint is kept"
+        "the loss is nan at step 1: the output of layer 1.1 (Log) is the first that is NaN; its input was finite;"
+        " no checkpoint was written yet"
     )
 
 
-def test_a_learning_rate_that_is_too_high_is_named(
+def test_a_learning_rate_that_is_too_high_comes_first_with_another_to_try(
     trainer: Trainer, write_preset: Callable[..., str], tmp_path: Path
 ) -> None:
     optimizer = "def optimizer(parameters):\n    return torch.optim.SGD(parameters, 1e38)"
@@ -266,5 +271,41 @@ def test_a_learning_rate_that_is_too_high_is_named(
     assert trainer.join(60)
     error = json.loads((Path(state.folder) / "run.json").read_text())["error"]
     assert error["kind"] == "NotFinite"
-    assert "the first that is" in error["message"] or "already after step" in error["message"]
-    assert "parameters reach" in error["message"] or "lr 1e+38" in error["message"]
+    assert re.match(
+        r"the learning rate 1e\+38 is far too large, try 0\.01 or less"
+        r" \(parameters reach [\de+.]+, 0\.01 is usual for SGD\); the loss is (nan|inf) at step \d: .*",
+        error["message"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "reach", "steps_done", "told"),
+    [
+        (lambda p: torch.optim.SGD(p, 0.5), 1e20, 9, "0.5 is too large, try 0.01 or less (parameters reach 1e+20, 0"),
+        (lambda p: torch.optim.SGD(p, 1e-3), 1e20, 9, "0.001 is probably too large, try 0.0001 or less"),
+        (lambda p: torch.optim.Adam(p, 1e9), 3e9, 3, "far too large, try 0.001 or less (parameters reach 3e+09,"),
+        (lambda p: torch.optim.Adam(p, 1e-3), 1e20, 9, ""),  # in so few steps it cannot have made them so large
+        (lambda p: torch.optim.SGD(p, 100.0), 3.0, 9, ""),  # the parameters have stayed where they were
+        (lambda p: torch.optim.SGD(p, 100.0), 1e20, 0, ""),  # it has made no update yet
+        (lambda p: torch.optim.SGD(p, 100.0), NAN, 9, "the learning rate 100 is far too large, try 0.01 or less"),
+        (lambda p: torch.optim.SGD(p, 0.5), NAN, 9, ""),
+    ],
+)  # fmt: skip
+def test_a_learning_rate_is_blamed_where_the_parameters_show_it(
+    optimizer: Callable[..., torch.optim.Optimizer], reach: float, steps_done: int, told: str
+) -> None:
+    model = nn.Linear(3, 3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(reach)
+    words = too_large_words(failure(model, optimizer=optimizer(model.parameters())).experiment, steps_done)
+    assert told in words
+    assert bool(words) == bool(told)
+
+
+def test_a_bad_batch_is_no_fault_of_the_learning_rate() -> None:
+    model = nn.Linear(3, 3)
+    with torch.no_grad():
+        next(model.parameters()).fill_(1e20)
+    assert bad_rate_words(failure(model)) != ""
+    assert bad_rate_words(failure(model, batch=(torch.full((4, 3), NAN), torch.zeros(4, 3)))) == ""

@@ -30,17 +30,18 @@ def trained(trainer: Trainer, preset: str, runs: Path) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize(
-    ("what", "line"),
+    ("what", "line", "times"),
     [
-        ("'Once upon a time'", "Once upon a time"),
-        ("torch.arange(4.).reshape(2, 2)", "tensor (2, 2) x∈[0.0, 3.0]"),
+        ("'Once upon a time'", "Once upon a time", 3),
+        ("torch.arange(4.).reshape(2, 2)", "tensor (2, 2) x∈[0.0, 3.0]", 1),
     ],
 )
-def test_it_is_shown_after_each_epoch(
-    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, what: str, line: str
+def test_it_is_made_after_each_epoch_and_the_log_has_the_figures_of_a_tensor_once(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path, what: str, line: str, times: int
 ) -> None:
-    _, log = trained(trainer, write_preset(preview=PREVIEW.format(what=what)), tmp_path / "runs")
-    assert log.count(line) == 3
+    folder, log = trained(trainer, write_preset(preview=PREVIEW.format(what=what)), tmp_path / "runs")
+    assert log.count(line) == times
+    assert json.loads((folder / "views" / "preview.json").read_text())["epoch"] == 3
 
 
 def test_none_shows_nothing_and_is_asked_again(
@@ -73,9 +74,10 @@ def test_a_text_without_end_is_cut_and_a_tensor_without_values_told(
 def test_it_changes_nothing(trainer: Trainer, write_preset: WritePreset, tmp_path: Path) -> None:
     def record(preset: str) -> tuple[int, float]:
         folder, log = trained(trainer, preset, tmp_path / "runs")
-        assert json.loads((folder / "run.json").read_text())["status"] == "finished"
+        record = json.loads((folder / "run.json").read_text())
+        assert record["status"] == "finished"
         last = next(line for line in log.splitlines() if line.startswith("epoch 3/3"))
-        return log.count("epoch "), float(last.split("train loss ")[1].split()[0])
+        return record["epoch"], float(last.split("train loss ")[1].split()[0])
 
     assert record(write_preset("with", preview=PREVIEW.format(what="'text'"))) == record(
         write_preset("without")

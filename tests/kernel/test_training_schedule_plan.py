@@ -152,3 +152,17 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("def data(:")
     assert "not valid Python" in planned(str(path)).problem
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_of_an_optimizer_that_takes_matrices_alone(write_preset: WritePreset) -> None:
+    preset = write_preset(
+        optimizer="def optimizer(parameters):\n    return torch.optim.Muon(parameters, lr=0.25)",
+        scheduler=COSINE,
+    )
+    plan = planned(preset, knobs={"epochs": 2})
+    assert (plan.problem, plan.lrs[0]) == ("", 0.25)
+    wrong = write_preset(
+        "wrong", optimizer="def optimizer(parameters):\n    return torch.optim.SGD(parameters, -1)"
+    )
+    assert "Invalid learning rate" in planned(wrong).problem

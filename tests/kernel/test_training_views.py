@@ -143,6 +143,48 @@ def test_of_a_regression_the_worst_are_told_as_numbers() -> None:
     assert (first.confidence, first.text) == (None, "3")
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 70, 80), (8, 8)])
+def test_of_pictures_made_of_pictures_both_are_shown(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(2)
+    x = torch.rand(30, *shape)
+    model = nn.Threshold(0.5, 0.0)
+    worst = gathered(experiment(model, nn.MSELoss()), [(x[:20], x[:20]), (x[20:], x[20:])])["worst"]
+    assert isinstance(worst, WorstSamples)
+    losses = (model(x) - x).square().flatten(1).mean(1)
+    first = worst.samples[0]
+    assert first.index == int(losses.argmax())
+    assert (first.target, first.predicted, first.confidence, first.output_curve) == ("", "", None, ())
+    assert first.target_image is not None
+    assert first.output_image is not None
+    assert first.target_image == first.image
+    assert first.target_image.shape == first.output_image.shape
+    made = [0.0 if value <= 0.5 else value for value in first.target_image.values]
+    assert first.output_image.values == pytest.approx(made, abs=1e-3)
+
+
+@pytest.mark.parametrize(("length", "every"), [(5, 1), (64, 1), (150, 3)])
+@pytest.mark.parametrize("as_column", [True, False])
+def test_of_sequences_target_and_output_are_shown_as_curves(length: int, every: int, as_column: bool) -> None:
+    torch.manual_seed(2)
+    x = torch.randn(12, length, 1) if as_column else torch.randn(12, length)
+    y = torch.randn_like(x)
+    worst = gathered(experiment(nn.Identity(), nn.MSELoss()), [(x, y)])["worst"]
+    assert isinstance(worst, WorstSamples)
+    sample = worst.samples[0]
+    assert (sample.target, sample.predicted, sample.output_image) == ("", "", None)
+    assert sample.output_curve == pytest.approx(x[sample.index].flatten()[::every].tolist(), abs=1e-3)
+    assert sample.target_curve == pytest.approx(y[sample.index].flatten()[::every].tolist(), abs=1e-3)
+
+
+def test_sequences_of_several_lengths_are_shown_as_far_as_all_go() -> None:
+    torch.manual_seed(2)
+    batches = [(torch.randn(4, length), torch.randn(4, length)) for length in (9, 6, 30)]
+    worst = gathered(experiment(nn.Identity(), nn.MSELoss()), batches)["worst"]
+    assert isinstance(worst, WorstSamples)
+    assert len(worst.samples) == 12
+    assert {len(sample.output_curve) for sample in worst.samples} == {6}
+
+
 def test_an_autoencoder_with_labels_is_no_classifier() -> None:
     x, y = torch.randn(8, 64), torch.randint(10, (8,))
     given = experiment(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tui.kernel.tensor_stats import batch_stats
+from tui.kernel.training.progress import Progress
+from tui.kernel.training.waiting.handover import RunHandle
 from tui.kernel.variables import Fingerprints, StatisticsCache, list_variables
 from tui.protocol.messages import Variable, VariableTable
+from tui.protocol.run import RunStatus
 
 INT4: torch.dtype = vars(torch)["int4"]  # unknown to torch's stubs
 
@@ -103,6 +107,25 @@ def test_modules_and_what_trains_them() -> None:
     assert rows["scheduler"].summary == "epoch 0 lr=0.1"
     assert rows["loader"].summary == "TensorDataset of 1,797, batch_size=32"
     assert rows["dataset"].summary == "1,797 samples"
+
+
+@pytest.mark.parametrize(
+    ("status", "completed", "batch", "summary"),
+    [
+        ("running", 0, 0, "running, epoch 1, step 7"),
+        ("paused", 2, 5, "paused, epoch 3, step 7"),
+        ("paused", 10, 0, "paused, epoch 10, step 7"),  # in the evaluation after the last epoch
+        ("paused", 10, 1, "paused, epoch 11, step 7"),  # so many steps, however many epochs that takes
+        ("finished", 10, 0, "finished, epoch 10, step 7"),
+        ("stopped", 2, 5, "stopped, epoch 2, step 7"),
+    ],
+)
+def test_a_run_tells_the_epoch_it_is_in(status: RunStatus, completed: int, batch: int, summary: str) -> None:
+    run = RunHandle(Path("/nowhere"), {"epochs": 10})
+    run.status, run.progress = status, Progress(epoch=completed, step=7, batch=batch)
+    assert row_of(run).summary == summary
+    assert summary in repr(run)
+    assert run.epoch == completed
 
 
 def test_memory_counts_each_storage_once() -> None:

@@ -107,7 +107,7 @@ def test_a_later_nan_keeps_the_last_good_checkpoint_and_the_run_goes_on_from_it(
     assert done.returncode == 1
     record = home.record()
     assert record["status"] == "failed"
-    assert record["error"]["where"] == "epoch 2, step 30"
+    assert record["error"]["where"] == "failed in epoch 2, step 30"
     (folder,) = home.folders()
     kept = torch.load(folder / "checkpoints" / "last.pt", weights_only=True)
     assert kept["step"] == 20, "the end of the first epoch"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from tui.client.session import KernelSession
 from tui.protocol.messages import ControlRun, Request, StartRun
 from tui.protocol.run import RunSpec
 from tui.protocol.training import EndSweep, ReadSweep, StartSweep, SweepState
+from tui.runs.sweeps import newest_sweep, session_of
 
 
 def specs(tmp_path: Path, *epochs: int) -> tuple[RunSpec, ...]:
@@ -68,3 +71,23 @@ async def test_beside_a_sweep_nothing_else_is_started_and_its_end_frees_the_kern
     assert state.runs[1].folder == ""
     with pytest.raises(KernelRefused, match="at least one run"):
         await session.ask(StartSweep("none", ()))
+
+
+async def test_what_never_began_is_known_after_the_kernel_was_killed(
+    session: KernelSession, tmp_path: Path
+) -> None:
+    wanted = specs(tmp_path, 1, 100_000, 2, 3)
+    await session.ask(StartSweep("epochs", wanted))
+    await sweep_when(session, lambda state: state.runs[1].folder != "")
+    sweep = newest_sweep(tmp_path / "runs")
+    assert sweep is not None
+    assert session.info is not None
+    assert (sweep.standing, sweep.record.pid) == ("running", session.info.pid)
+    assert session_of(sweep) == session.info.id
+    os.kill(session.info.pid, signal.SIGKILL)
+    end_s = time.monotonic() + 30
+    while (sweep := newest_sweep(tmp_path / "runs")) is None or sweep.standing == "running":
+        assert time.monotonic() < end_s
+        await asyncio.sleep(0.05)
+    assert sweep.line == "1 of 4 done · its kernel is gone: 2 never began, 1 was cut off"
+    assert sweep.unbegun == wanted[1:]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from textual.app import ComposeResult
 from textual.geometry import Region
@@ -127,7 +130,7 @@ async def test_smoothing_goes_through_its_strengths_and_is_told(run: WrittenRun)
         assert "w EMA 0.9" in line(app)
         loss, accuracy, lr, norm = shown(app)
         assert "loss EMA 0.9" in head(loss)
-        assert "≈" in head(loss)
+        assert head(loss).count("≈") == 1  # of the training, not of its evaluations
         assert "EMA" not in head(accuracy)  # evaluations are means already
         assert "EMA" not in head(lr)
         assert "EMA 0.9" in head(norm)
@@ -262,6 +265,52 @@ async def test_enlarge_and_back_keeps_the_chart_and_the_focus(run: WrittenRun) -
         assert app.board.focused_chart.data.title == "lr"
 
 
+async def test_a_split_or_a_run_is_brought_to_the_front_and_back(tmp_path: Path, run: WrittenRun) -> None:
+    app = BoardApp(read(run))
+    async with app.run_test(size=(120, 27)) as pilot:
+        await settled(pilot)
+
+        def fronts() -> list[str]:
+            return [curve.label for curve in shown(app)[0].data.curves if curve.front]
+
+        assert "b to front" in line(app)
+        for wanted in (["train"], ["val"], []):
+            await press(pilot, "b")
+            assert fronts() == wanted
+        await press(pilot, "B")
+        assert fronts() == ["val"]
+        assert "b val in front" in line(app)
+        other = WrittenRun(tmp_path, replace(INFO, name="other"), name="other")
+        other.add("train/loss", ((step, 1.0) for step in range(1, 200)))
+        app.readers += (read(other),)
+        app.board.reset()
+        app.show()
+        await settled(pilot)
+        for wanted in (["digits", "digits val"], ["other"], []):
+            await press(pilot, "b")
+            assert fronts() == wanted
+
+
+async def test_outliers_are_left_out_until_they_are_wanted(run: WrittenRun) -> None:
+    run.add("val/loss", [(STEPS, 1e30)])
+    app = BoardApp(read(run))
+    async with app.run_test(size=(120, 27)) as pilot:
+        await settled(pilot)
+        loss = shown(app)[0]
+
+        def canvas() -> str:
+            return "".join(loss.render_line(row).text for row in range(1, loss.size.height))
+
+        assert "↑ to 1.00e30" in head(loss)
+        assert "↑" in canvas()
+        assert "e29" not in canvas()
+        await press(pilot, "Y")
+        assert "all outliers" in line(app)
+        assert "↑" not in head(loss) + canvas()
+        assert "e29" in canvas() or "e30" in canvas()
+        assert chart_settings.load("digits_cnn").outliers
+
+
 async def test_there_are_as_many_charts_as_there_is_room_for(run: WrittenRun) -> None:
     app = BoardApp(read(run))
     async with app.run_test(size=(80, 14)) as pilot:
@@ -393,7 +442,8 @@ async def test_several_runs_are_drawn_over_each_other(tmp_path: Path, run: Writt
         assert looks[0] == looks[1] != looks[2]
         assert "1 digits  2 other" in line(app)
         await press(pilot, "end", "x")
-        assert "1 digits" in head(loss)
+        assert "1 0.1818" in head(loss)
+        assert "2 1.000" in head(loss)
 
 
 async def test_another_experiment_has_settings_of_its_own(tmp_path: Path, run: WrittenRun) -> None:
@@ -418,3 +468,51 @@ async def test_a_run_without_a_point_is_no_error(tmp_path: Path) -> None:
             pilot, *"wWxX+-0mMf", "left", "right", "home", "end", "shift+left", "tab", "enter", "escape", "y"
         )
         assert len(shown(app)) == 1
+
+
+async def test_the_beginning_of_a_long_run_has_the_chart_to_itself_and_the_axis_ends_where_the_run_does(
+    tmp_path: Path,
+) -> None:
+    live = replace(
+        INFO, status="running", ended_at=None, epoch=0, step=0, epochs=10, steps_per_epoch=1000, pid=os.getpid(),
+        host=socket.gethostname(), pid_started_at=psutil.Process().create_time(),
+    )  # fmt: skip
+    run = WrittenRun(tmp_path, live)
+    app = BoardApp(read(run))
+    ends: list[float] = []
+    async with app.run_test(size=(120, 27)) as pilot:
+        await settled(pilot)
+        for first in range(1, 10_000, 200):
+            run.add("train/loss", ((step, 1 / step) for step in range(first, first + 200)))
+            while app.readers[0].poll().more:
+                pass
+            app.show()
+            axes = app.board.axes
+            assert axes is not None
+            whole = axes.whole
+            last = first + 199
+            assert (whole.low, last <= whole.high <= min(10_000, 2.6 * last)) == (0, True)
+            ends.append(whole.high)
+    assert ends[-1] == 10_000
+    assert ends == sorted(ends)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("running", "no step has been taken yet"),
+        ("failed", "it failed before its first step"),
+        ("stopped", "it was stopped before its first step"),
+    ],
+)
+async def test_without_a_point_the_board_says_why(tmp_path: Path, status: str, said: str) -> None:
+    live = replace(
+        INFO, status="running", ended_at=None, epoch=0, step=0, pid=os.getpid(), host=socket.gethostname(),
+        pid_started_at=psutil.Process().create_time(),
+    )  # fmt: skip
+    app = BoardApp(read(WrittenRun(tmp_path, replace(live, status=status))))  # type: ignore[arg-type]
+    async with app.run_test(size=(80, 27)) as pilot:
+        await settled(pilot)
+        first = shown(app)[0]
+        assert any(said in first.render_line(y).text for y in range(first.size.height))
+        assert "charts 0" not in line(app)

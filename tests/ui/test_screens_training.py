@@ -73,6 +73,11 @@ def said(pilot: Pilot[int]) -> list[tuple[str, str]]:
     return [(notice.severity, notice.message) for notice in pilot.app.said]
 
 
+def keep_checkpoint(run: WrittenRun) -> None:
+    (run.folder / "checkpoints").mkdir()
+    (run.folder / "checkpoints" / "last.pt").write_bytes(b"kept")
+
+
 # -- the list -------------------------------------------------------------------------------------
 
 
@@ -220,9 +225,10 @@ async def test_a_run_that_failed_says_why(tmp_path: Path) -> None:
 
 async def test_a_run_whose_process_is_gone_is_lost_and_says_how_to_go_on(tmp_path: Path) -> None:
     run = WrittenRun(tmp_path, replace(LIVE, pid_started_at=1.0))
+    keep_checkpoint(run)
     async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
         await until(pilot, lambda: "lost" in header(pilot))
-        assert "--resume" in header(pilot)
+        assert f"torchtui train --resume {run.info.id}" in header(pilot)
 
 
 @pytest.mark.parametrize("damage", ["record", "events", "gone"])
@@ -453,3 +459,67 @@ async def test_when_the_run_changes_its_status_the_kernel_is_asked_at_once(tmp_p
         await until(pilot, lambda: not screen_of(pilot).check_action("pause", ()))
         assert session.status is not None
         assert session.status.run == ended
+
+
+# -- a run that was stopped -------------------------------------------------------------------------
+
+STOPPED = replace(INFO, id="20260101-101112-digits-0001", status="stopped", epoch=1, step=37)
+
+
+async def test_a_stopped_run_says_where_what_is_kept_and_how_it_goes_on(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, STOPPED)
+    keep_checkpoint(run)
+    async with opened(make_app(FakeSession(), first="training", folder=run.folder)) as pilot:
+        await until(pilot, lambda: "stopped" in header(pilot))
+        for expected in (
+            "■ stopped",
+            "at step 37/100",
+            "1/4 epochs",
+            "checkpoints/last.pt kept",
+            "r resumes",
+        ):
+            assert expected in header(pilot)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "torchtui train --resume 20260101-101112" in header(pilot))
+
+
+async def test_a_run_stopped_without_a_checkpoint_promises_nothing(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, STOPPED)
+    session = FakeSession()
+    async with opened(make_app(session, first="training", folder=run.folder)) as pilot:
+        await until(pilot, lambda: "no checkpoint was kept" in header(pilot))
+        assert "--resume" not in header(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: said(pilot))
+        assert "no checkpoint" in said(pilot)[0][1]
+        assert session.of(StartRun) == []
+
+
+async def test_r_goes_on_with_a_stopped_run_from_its_checkpoint(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, replace(STOPPED, device="cuda:1"))
+    keep_checkpoint(run)
+    session = FakeSession()
+    shelf = Shelf(PRESETS)
+    async with opened(make_app(session, first="training", folder=run.folder, shelf=shelf)) as pilot:
+        await until(pilot, lambda: "r resumes" in header(pilot))
+        await pilot.press("r")
+        await until(pilot, lambda: session.of(StartRun))
+        (asked,) = session.of(StartRun)
+        assert isinstance(asked, StartRun)
+        assert asked.spec.resume == str(run.folder)
+        assert asked.spec.device == "cuda:1"
+        assert asked.spec.experiment == "digits_cnn"
+
+
+async def test_a_run_without_a_kernel_offers_no_key(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, STOPPED)
+    keep_checkpoint(run)
+    async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
+        await until(pilot, lambda: "torchtui train --resume" in header(pilot))
+        assert "r resumes" not in header(pilot)
+
+
+async def test_what_a_search_for_a_learning_rate_has_found_stays_on_the_screen(tmp_path: Path) -> None:
+    run = WrittenRun(tmp_path, replace(INFO, verdict="the loss falls fastest at lr 0.01"))
+    async with opened(make_app(None, first="training", folder=run.folder)) as pilot:
+        await until(pilot, lambda: "the loss falls fastest at lr 0.01" in header(pilot))

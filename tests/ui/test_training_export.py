@@ -124,3 +124,26 @@ async def test_what_the_system_refuses_is_said_with_the_path(
 )  # fmt: skip
 def test_the_name_of_a_run_becomes_that_of_a_file(name: str, file: str) -> None:
     assert suggested(name) == file
+
+
+async def test_what_is_written_is_chosen_with_the_arrow_keys(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "runs")
+    session = FakeSession()
+    session.answers[ExportModel] = Exported(str(tmp_path / "tiny.best.pt"), 2048)
+    async with opened(make_app(session, first="training", folder=run.folder)) as pilot:
+        await drawn(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FilePrompt) and pilot.app.screen.query(Input))
+        field = pilot.app.screen.query_one(Input)
+        first = field.value
+        assert first == str(tmp_path / f"{run.info.name}.pt")
+        await until(pilot, lambda: "▸ .pt " in screen_text(pilot.app))
+        await pilot.press("up")
+        await until(pilot, lambda: field.value == first.removesuffix(".pt") + ".svg")
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "▸ .best.pt" in screen_text(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: session.of(ExportModel))
+        (request,) = session.of(ExportModel)
+        path = first.removesuffix(".pt") + ".best.pt"
+        assert request == ExportModel("state_dict", path, str(run.folder), "best")

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tui.protocol.messages import RunPhase
 from tui.protocol.training import BatchLook, DryValue, ParameterLook
-from tui.widgets.run.batch_block import batch_lines
+from tui.widgets.run.batch_block import batch_lines, newest_line
 
 VALUES = (
     DryValue("input", (32, 1, 8, 8), "float32", "cpu"),
@@ -59,3 +59,14 @@ def test_lines_fit_a_narrow_terminal_and_foreign_names_are_harmless() -> None:
 @pytest.mark.parametrize("phase", ["", "forward", "loss", "backward", "step"])
 def test_the_keys_that_go_on_fit_80_columns(phase: RunPhase) -> None:
     assert "…" not in texts(BatchLook(phase, 3, VALUES), 78)[-1]
+
+
+def test_the_line_that_matters_is_that_of_the_phase_just_done_or_of_the_loss() -> None:
+    for phase, begins in (
+        ("forward", "▶ forward"),
+        ("backward", "▶ backward"),
+        ("step", "▶ step"),
+        ("", "✔ loss"),
+    ):
+        line = newest_line(BatchLook(phase, 3, VALUES, 2.5), 78)  # type: ignore[arg-type]
+        assert "".join(text for text, _ in line).startswith(begins)

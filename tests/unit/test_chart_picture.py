@@ -71,7 +71,7 @@ def test_any_data_at_any_size_fills_its_cells(
 @pytest.mark.parametrize("size", [(118, 12), (58, 10), (38, 6)])
 def test_a_falling_loss_falls(size: tuple[int, int]) -> None:
     lines = drawn(chart(Curve("train", LOSS, "train")), *size)
-    assert lines[0].startswith("loss  ─ train 0.006772")
+    assert lines[0].startswith(" loss  ─ train 0.006772")
     canvas = [line[5:] for line in lines if "┤" in line or "│" in line]
     first = next(row for row, line in enumerate(canvas) if dots(line[:3]))
     last = max(row for row, line in enumerate(canvas) if dots(line))

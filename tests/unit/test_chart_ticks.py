@@ -41,6 +41,10 @@ def test_labels_are_short_and_plain(values: list[float], wanted: list[str]) -> N
     assert tick_labels(values) == wanted
 
 
+def test_values_of_a_log_axis_are_named_each_for_itself() -> None:
+    assert tick_labels([1e-7, 1e-5, 0.01, 1.0, 1e5], log=True) == ["1e-7", "1e-5", "0.01", "1", "100k"]
+
+
 @given(numbers, st.floats(1e-6, 1e9), st.integers(2, 9))
 def test_ticks_lie_on_the_axis_and_their_labels_tell_them_apart(low: float, span: float, most: int) -> None:
     high = low + span
@@ -125,7 +129,29 @@ def test_the_x_axis_grows_in_few_steps() -> None:
         axis = x_axis((0.0, float(last)), axis, low=None, high=None, log=False)
         assert axis.high >= last
         seen.add(axis.high)
-    assert len(seen) < 50
+    assert len(seen) < 60
+
+
+@pytest.mark.parametrize("last", [7.0, 99.0, 683.0, 2999.0, 22_900.0, 123_456.0])
+def test_the_x_axis_ends_with_the_data_or_a_little_beyond(last: float) -> None:
+    axis = x_axis((1.0, last), None, low=None, high=None, log=False, least=0.01)
+    assert last <= axis.high <= 1.031 * last
+    grown = x_axis((1.0, 1.01 * axis.high), axis, low=None, high=None, log=False, ahead=1.1, least=0.01)
+    assert 1.01 * 1.1 * axis.high <= grown.high * (1 + 1e-9)
+    assert grown.high <= 1.01 * 1.15 * axis.high
+    over = x_axis((1.0, 1.02 * axis.high), grown, low=None, high=None, log=False, ahead=1.0, least=0.01)
+    assert over.high <= 1.06 * axis.high  # nothing more comes
+
+
+def test_the_x_axis_goes_no_further_than_the_data_is_to() -> None:
+    before = x_axis((0.0, 900.0), None, low=0, high=None, log=False)
+    assert x_axis((0.0, 950.0), before, low=0, high=None, log=False, ahead=1.5, most=1000.0).high == 1000.0
+    assert x_axis((0.0, 950.0), before, low=0, high=None, log=False, ahead=1.1, most=9000.0).high < 1100
+
+
+def test_an_axis_begins_with_data_that_begins_late() -> None:
+    assert x_axis((1.0, 100.0), None, low=None, high=None, log=False).low == 0
+    assert x_axis((45_000.0, 100_000.0), None, low=None, high=None, log=False).low == 45_000
 
 
 def test_a_known_end_keeps_the_x_axis_still_and_is_left_when_the_data_goes_beyond() -> None:

@@ -48,7 +48,7 @@ def test_blocks_stand_side_by_side_as_long_as_there_is_room() -> None:
 def test_a_confusion_matrix_tells_counts_and_what_is_taken_for_what() -> None:
     view = Confusion("test", 120, ("cat", "dog", "eel"), ((5, 1, 0), (0, 7, 0), (2, 0, 4)), 19)
     lines = confusion_block(view, 80).lines
-    assert text(lines[0]) == "confusion · test at step 120 · 16 of 19 right"
+    assert text(lines[0]) == "confusion · test at step 120 · 16 of 19 right · rows true, columns predicted"
     assert text(lines[1]).split() == ["true", "cat", "dog", "eel"]
     assert [text(line).split() for line in lines[2:5]] == [
         ["cat", "5", "1", "·"], ["dog", "·", "7", "·"], ["eel", "2", "·", "4"],
@@ -70,7 +70,7 @@ def test_too_many_classes_are_told_by_the_worst_pairs_alone() -> None:
 
 def test_grey_pictures_run_from_their_least_to_their_greatest_value() -> None:
     (line,) = picture(Image((2, 2), (0.0, 10.0, 5.0, math.nan)))
-    assert styles(line) == ["rgb:000000:848484", "rgb:ffffff:ff5fd2"]
+    assert styles(line) == ["rgb:000000:808080", "rgb:ffffff:ff5fd2"]
     signed = picture(Image((1, 2), (-1.0, 1.0)))
     assert styles(signed[0]) == ["half:-9:_", "half:+9:_"]
     colour = picture(Image((1, 1, 3), (1.0, 0.0, 0.0)))

@@ -6,7 +6,15 @@ import pytest
 
 from screens.run_view import looks_of_runs
 from tests.unit.test_run_groups import OURS
-from tui.widgets.run.board_layout import BoardState, CursorState, cursor_parts, grid, room, state_parts
+from tui.widgets.run.board_layout import (
+    BoardState,
+    CursorState,
+    cursor_parts,
+    grid,
+    overlay_parts,
+    room,
+    state_parts,
+)
 from tui.widgets.run.board_line import Part, cells_of, fitting
 from tui.widgets.run.chart_chooser import Choice, matching, moved
 from tui.widgets.run.groups import TIME_TITLE, all_groups, arranged
@@ -91,12 +99,27 @@ def said(parts: list[Part]) -> str:
 
 def test_the_line_says_how_the_charts_are_shown() -> None:
     assert said(state_parts(state())) == (
-        "w raw | x step | X log x | y log y | + zoom | c choose | f enlarge | ] charts 1–4 of 9"
+        "w raw | x step | X log x | y log y | + zoom | c choose | f enlarge | Y outliers | ] charts 1–4 of 9"
     )
     assert "] " not in said(state_parts(state(charts=4)))
     text = said(state_parts(state(smoothing="EMA 0.9", unit="time", window=(60.0, 90.0), follows=True)))
     assert "w EMA 0.9 | x time" in text
     assert "0 1m–1m30 →" in text
+
+
+def test_the_line_says_what_is_in_front_and_whether_outliers_are_shown() -> None:
+    assert "b to front" in said(state_parts(state(curves=2)))
+    text = said(state_parts(state(curves=2, front="val", outliers=True)))
+    assert "b val in front" in text
+    assert "Y all outliers" in text
+
+
+def test_names_of_runs_and_how_to_bring_one_to_the_front_stay_where_room_is_short() -> None:
+    names = [Part(str(place), f"run-{place}", True) for place in range(4)]
+    parts = overlay_parts(names, state_parts(state(curves=4)))
+    kept = [part.text for _, part in fitting(parts, 60)]
+    assert kept[:5] == ["to front", "run-0", "run-1", "run-2", "run-3"]
+    assert overlay_parts([], state_parts(state())) == state_parts(state())
 
 
 def test_the_line_reads_x_in_all_units_at_the_cursor() -> None:

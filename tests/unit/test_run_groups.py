@@ -21,6 +21,16 @@ OURS = [
         ("Validation/Loss", ("Loss", "val")),
         ("val_loss", ("loss", "val")),
         ("train_acc_top1", ("acc_top1", "train")),
+        ("Loss/train", ("Loss", "train")),
+        ("Loss/val", ("Loss", "val")),
+        ("Accuracy/Test", ("Accuracy", "test")),
+        ("metrics/loss/valid", ("metrics/loss", "val")),
+        ("loss_train", ("loss", "train")),
+        ("top_1_eval", ("top_1", "val")),
+        ("Loss_train/Loss", ("Loss", "train")),
+        ("Loss_validation/Loss", ("Loss", "val")),
+        ("/train", ("/train", "other")),
+        ("_val", ("_val", "other")),
         ("loss", ("loss", "other")),
         ("training", ("training", "other")),
         ("train/", ("train/", "other")),
@@ -49,6 +59,30 @@ def test_what_another_program_logged_has_charts_too() -> None:
     assert {tag for group in groups for tag, _ in group.tags} == {
         "epoch", "train_loss_step", "val_loss", "train_loss", "hp_metric",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ("Loss/train", "Loss/val"),
+        ("Loss/train", "loss/val"),
+        ("train_loss", "val_loss"),
+        ("loss_train", "loss_val"),
+        ("train/loss", "valid/loss"),
+        ("train/loss", "eval/Loss"),
+        ("Train/Loss", "TEST/loss"),
+        ("Loss_train/Loss", "Loss_val/Loss"),
+    ],
+)
+def test_training_and_evaluation_share_a_chart_however_they_are_called(tags: tuple[str, str]) -> None:
+    [group] = chart_groups(tags)
+    assert {tag for tag, _ in group.tags} == set(tags)
+    assert group.tags[0][1] == "train"
+    assert group.title.lower() == "loss"
+
+
+def test_a_chart_of_ours_keeps_its_title_beside_those_of_others() -> None:
+    assert [group.title for group in chart_groups(["Loss/train", "train/loss", "val/loss"])] == ["loss"]
 
 
 @given(st.sets(st.one_of(st.text(max_size=12), st.sampled_from(OURS)), max_size=12))

@@ -63,7 +63,7 @@ def test_the_epoch_under_way_is_counted_and_never_beyond_the_last() -> None:
     assert "epoch 1/8" in texts(replace(DATA, epoch=0))[0]
     assert "epoch 8/8" in texts(replace(DATA, epoch=8))[0]
     assert "epoch 1/8" in texts(replace(DATA, epoch=0, status="paused"))[0]
-    assert "epoch 0/8" in texts(replace(DATA, epoch=0, status="failed"))[0]
+    assert "at step 250/1,000 · 0/8 epochs" in texts(replace(DATA, epoch=0, status="failed"))[0]
     assert "epoch 3 " in texts(replace(DATA, epochs=None))[0]
 
 

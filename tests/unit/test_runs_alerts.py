@@ -79,6 +79,37 @@ def test_overfitting_is_told_from_the_best_validation_on() -> None:
     )
 
 
+def test_what_a_perfect_fit_still_wavers_by_is_no_overfitting() -> None:
+    steps = np.arange(10, 401, 10)
+    val = np.maximum(np.exp(-steps / 40), 8e-4)
+    val[-6:] = (
+        8.0e-4,
+        8.3e-4,
+        8.6e-4,
+        8.9e-4,
+        9.2e-4,
+        9.5e-4,
+    )  # it rose by more than a tenth, from almost nothing
+    assert alerts(of(train__loss=np.exp(-np.arange(400) / 40), val__loss=(steps, val))) == ()
+
+
+def test_an_evaluation_that_leaps_about_is_no_overfitting() -> None:
+    steps = np.arange(10, 401, 10)
+    val = 0.5 + 0.1 * np.where(np.arange(40) % 2, 1, -1) + np.where(np.arange(40) == 34, -0.05, 0.0)
+    found = alerts(of(train__loss=FALLING, val__loss=(steps, val)))
+    assert all(each.kind != "overfitting" for each in found)
+
+
+def test_a_loss_that_stands_still_while_another_metric_gets_better_is_no_plateau() -> None:
+    steps = np.arange(40, 401, 40)
+    flat = np.where(np.arange(400) < 10, 1.0, 0.5)
+    still = {"train__loss": flat, "val__loss": (steps, [0.9, 0.5, *[0.51] * 8])}
+    for name, better in (("distance", np.exp(-steps / 100)), ("accuracy", 1 - np.exp(-steps / 100))):
+        assert alerts(of(**still, **{f"val__{name}": (steps, better)})) == ()
+    # of this one nobody knows which way is better
+    assert only(alerts(of(**still, val__kl=(steps, np.exp(-steps / 100))))).kind == "plateau"
+
+
 def test_a_plateau_is_told_once_training_stands_still_too() -> None:
     steps = np.arange(40, 401, 40)
     val = [0.9, 0.5, 0.51, 0.505, 0.51, 0.51, 0.505, 0.51, 0.51, 0.51]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tui.protocol.codec import encode
 from tui.protocol.metrics import larger_is_better
-from tui.protocol.run import LOG_FILE, LOSS, RECORD_FILE, RunInfo
+from tui.protocol.run import LOG_FILE, LOSS, RECORD_FILE, SAMPLES_PER_S, STEP_MS, RunInfo
 from tui.runs.events import masked
 from tui.runs.logtail import MAX_LINE, READ_BYTES, LogTail
+from tui.runs.pace import pace
 from tui.runs.reader import RunChanges, RunReader
 from tui.runs.record import RunRecord
 from tui.runs.series import Series
@@ -226,6 +229,54 @@ def test_progress_rate_and_time_left() -> None:
     assert progress(replace(record, status="paused"), {LOSS: losses}).remaining_s is None
     unknown = progress(RunRecord(Path("log"), "unknown"), {})
     assert (unknown.step, unknown.fraction, unknown.remaining_s) == (0, None, None)
+
+
+def rates(points: Sequence[tuple[int, float]], batch: int = 4) -> dict[str, Series]:
+    """Return what is logged with steps of so many milliseconds up to each of some steps."""
+    steps, step_ms = [step for step, _ in points], [ms for _, ms in points]
+    return {
+        STEP_MS: Series.of(steps, step_ms),
+        SAMPLES_PER_S: Series.of(steps, [batch * 1e3 / ms for ms in step_ms]),
+    }
+
+
+def test_rates_and_time_left_agree_whatever_lies_between_the_steps() -> None:
+    record = RunRecord(Path("run"), "running", INFO)
+    times = [float(step) + 1000.0 * (step > 70) for step in range(78)]  # a pause of a quarter of an hour
+    series = {
+        LOSS: Series.of(range(78), [1.0] * 78, times),
+        **rates([(step, 1000.0) for step in range(1, 78)]),
+    }
+    found = progress(record, series)
+    assert found.steps_per_s == pytest.approx(1.0)
+    assert found.samples_per_s == pytest.approx(4.0)
+    assert found.remaining_s == pytest.approx(23.0)
+
+
+def test_the_pace_is_the_mean_of_the_last_seconds_trained() -> None:
+    slow = [(step, 2000.0) for step in range(1, 30)]
+    fast = [(29 + 500 * window, 1.0) for window in range(1, 11)]  # half a second each
+    found = pace(rates(slow + fast), window_s=5.0)
+    assert found is not None
+    assert (found.steps_per_s, found.samples_per_s) == pytest.approx((1000.0, 4000.0))
+    mixed = pace(rates([*slow, *fast[:2]]), window_s=3.0)  # 1 s with 1,000 steps, 2 s with one
+    assert mixed is not None
+    assert (mixed.steps_per_s, mixed.samples_per_s) == pytest.approx((1001 / 3, 4004 / 3))
+
+
+def test_a_pace_of_what_is_there() -> None:
+    assert pace({}) is None
+    assert pace({STEP_MS: Series.of([5], [math.nan])}) is None
+    first = pace(rates([(500, 10.0)]))  # a resumed run whose older log does not tell
+    assert first is not None
+    assert first.steps_per_s == pytest.approx(100.0)
+    alone = rates([(1, 10.0), (51, 10.0)])
+    del alone[SAMPLES_PER_S]
+    found = pace(alone)
+    assert found is not None
+    assert found.samples_per_s is None
+    many = rates([(step, 1.0) for step in range(1, 5000)])
+    assert pace(many, window_s=1e9) is not None
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

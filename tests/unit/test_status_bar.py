@@ -48,6 +48,16 @@ def test_the_run_and_how_it_is(status: str) -> None:
     assert f"run {status}" in line("", "idle", replace(STATUS, run=replace(RUN, status=status)))  # type: ignore[arg-type]
 
 
+def test_beside_a_run_it_says_who_is_idle_and_how_far_the_run_is() -> None:
+    at_work = replace(STATUS, run=replace(RUN, status="running", step=12_345))
+    for width in (60, 80, 120):
+        said = line("ab12cd", "idle", at_work, width=width)
+        assert said.startswith("● idle (REPL) | run running | step 12,345")
+    assert all("step" not in text for text, _ in status_fields("", "idle", at_work, with_step=False))
+    assert "(REPL)" not in line("ab12cd", "idle", replace(STATUS, run=replace(RUN, status="finished")))
+    assert "(REPL)" not in line("ab12cd", "dead", at_work)
+
+
 def test_torch_on_its_way_or_missing_is_said_and_never_left_out() -> None:
     for torch_state, word in (("importing", "importing"), ("failed", "failed")):
         said = line("ab12cd", "idle", replace(STATUS, torch_state=torch_state, torch=None), width=45)  # type: ignore[arg-type]

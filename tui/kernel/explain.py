@@ -12,6 +12,8 @@ from types import TracebackType
 
 import torch
 
+from tui.kernel.loader_failure import worker_loss
+
 _INSTALLED = tuple(
     {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
 )
@@ -140,7 +142,8 @@ def _twice(error: BaseException, text: str) -> str:
 
 def _worker_died(error: BaseException, text: str) -> str:
     return (
-        f"a DataLoader worker process died ({_first_lines(text, 160)}): often out of memory or shared memory;"
+        f"a DataLoader worker process died ({_first_lines(worker_loss(error), 160)}): often out of memory or shared"
+        " memory;"
         " num_workers=0 loads in the kernel itself and shows the cause"
     )
 
@@ -173,7 +176,7 @@ _RULES: tuple[_Rule, ...] = (
     (lambda error, _: isinstance(error, torch.OutOfMemoryError), _out_of_memory),
     (_says("device-side assert"), _device_assert),
     (_says("unable to allocate shared memory", "No space left on device (28)", "bus error"), _shared_memory),
-    (_says("DataLoader worker (pid"), _worker_died),
+    (lambda error, _: bool(worker_loss(error)), _worker_died),
     (lambda error, _: isinstance(error, MemoryError), lambda _e, _t: "the machine has no memory left"),
     (lambda error, text: isinstance(error, ModuleNotFoundError) and bool(text), _missing_module),
     (lambda error, _: isinstance(error, KeyboardInterrupt), lambda _e, _t: "the experiment was interrupted"),

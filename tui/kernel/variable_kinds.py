@@ -78,7 +78,7 @@ def summary_of(row: Variable, value: object) -> Variable:
     if row.kind == "scheduler":
         return replace(row, summary=_scheduler(instance_attributes(value)))
     if type(value) is RunHandle:
-        return replace(row, summary=f"{value.status}, epoch {value.epoch}, step {value.step}")
+        return replace(row, summary=f"{value.status}, epoch {value.epoch_now}, step {value.step}")
     if row.kind in ("loader", "dataset"):
         return replace(row, summary=_data(value))
     if type(value) in _TORCH_VALUES:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -34,6 +34,14 @@ class Refused:
     """Whether a second Enter on the same path does it all the same."""
 
 
+class Kind(NamedTuple):
+    """A way of writing something, chosen by the ending of the path."""
+
+    ending: str
+    meaning: str
+    """A few words."""
+
+
 Attempt = Callable[[str, bool], Refused | None]
 """Tries a path, the second time in a row with True; returns what is wrong, None where it is done."""
 
@@ -45,18 +53,21 @@ class FilePrompt(ModalScreen[str | None]):
     FilePrompt { align: center middle; background: $background 60%; }
     FilePrompt > Vertical {
         width: 72; max-width: 96%; height: auto; max-height: 90%;
-        padding: 1 2; background: $surface; border: round $primary;
+        padding: 0 2; background: $surface; border: round $primary;
     }
     FilePrompt .file-prompt--title { text-style: bold; color: $primary; }
     FilePrompt Input { margin: 1 0 0 0; }
     FilePrompt #file-prompt-error { color: $text-error; height: auto; display: none; }
-    FilePrompt #file-prompt-names { color: $text-muted; height: auto; }
+    FilePrompt #file-prompt-kinds { margin: 1 0 0 0; height: auto; display: none; }
+    FilePrompt #file-prompt-names { color: $text-muted; height: auto; display: none; }
     FilePrompt #file-prompt-help { color: $text-muted; margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="file-prompt.cancel", priority=True),
         Binding("tab", "complete(1)", "Complete", id="file-prompt.complete", priority=True),
         Binding("shift+tab", "complete(-1)", "Complete back", show=False, priority=True),
+        Binding("down", "kind(1)", "Next ending", show=False, priority=True),
+        Binding("up", "kind(-1)", "Ending before", show=False, priority=True),
     ]
 
     def __init__(
@@ -67,12 +78,23 @@ class FilePrompt(ModalScreen[str | None]):
         path: str = "",
         suffixes: Sequence[str] = (),
         verb: str = "takes it",
+        kinds: Sequence[Kind] = (),
     ) -> None:
-        """`path`: what stands there at first; `suffixes`: endings of the files that Tab offers, all where empty."""
+        """Ask.
+
+        Args:
+            title: the question.
+            attempt: tries the path that was given.
+            path: what stands there at first.
+            suffixes: endings of the files that Tab offers; empty: all.
+            verb: what Enter does.
+            kinds: endings that the arrow keys put in the place of the path's own, each with what it means.
+        """
         super().__init__()
         self._title, self._verb, self._suffixes = title, verb, tuple(suffixes)
         self._attempt = attempt
         self._path = path
+        self._kinds = tuple(kinds)
         self._refused: tuple[str, Refused] | None = None
         self._matches: list[str] = []  # through which Tab goes
         self._given = ""  # what Tab has put there last
@@ -81,19 +103,50 @@ class FilePrompt(ModalScreen[str | None]):
         """Lay out the question, the input, and what is said of it."""
         with Vertical():
             yield Static(clean(self._title), classes="file-prompt--title", markup=False)
+            yield Static("", id="file-prompt-kinds", markup=False)
             yield Input(self._path, placeholder="a path; ~ is your home folder", select_on_focus=False)
             yield Static("", id="file-prompt-error", markup=False)
             yield Static("", id="file-prompt-names", markup=False)
-            help_text = f"enter {self._verb} · tab completes · esc leaves it"
+            kinds_text = "↑ ↓ what · " if self._kinds else ""
+            help_text = f"{kinds_text}enter {self._verb} · tab completes · esc leaves it"
             yield Static(help_text, id="file-prompt-help", markup=False)
 
     def on_mount(self) -> None:
         """Put the cursor before the ending, where a name is typed."""
         field = self.query_one(Input)
         field.focus()
-        name = os.path.basename(self._path)
-        stem = os.path.splitext(name)[0]
-        field.cursor_position = len(self._path) - len(name) + len(stem) if stem else len(self._path)
+        field.cursor_position = len(self._stem(self._path))
+        self._show_kinds(self._path)
+
+    def _stem(self, path: str) -> str:
+        """Return a path without its ending, or with it where it is all there is."""
+        ending = self._ending(path) or os.path.splitext(path)[1]
+        stem = path.removesuffix(ending)
+        return stem if os.path.basename(stem) else path
+
+    def _ending(self, path: str) -> str:
+        """Return which of the kinds' endings a path has, the longest; empty: none."""
+        fitting = [kind.ending for kind in self._kinds if path.endswith(kind.ending)]
+        return max(fitting, key=len, default="")
+
+    def _show_kinds(self, path: str) -> None:
+        ending = self._ending(path)
+        lines = [
+            f"{'▸' if kind.ending == ending else ' '} {kind.ending:<9} {kind.meaning}" for kind in self._kinds
+        ]
+        self._show("#file-prompt-kinds", lines)
+
+    def action_kind(self, step: int) -> None:
+        """Put the next ending in the place of the path's own."""
+        if not self._kinds:
+            return
+        field = self.query_one(Input)
+        endings = [kind.ending for kind in self._kinds]
+        ending = self._ending(field.value)
+        here = endings.index(ending) + step if ending else 0
+        stem = self._stem(field.value)
+        field.value = stem + endings[here % len(endings)]
+        field.cursor_position = len(stem)
 
     @on(Input.Changed)
     def forget(self, event: Input.Changed) -> None:
@@ -101,6 +154,7 @@ class FilePrompt(ModalScreen[str | None]):
         if self._refused is not None and self._refused[0] != event.value:
             self._refused = None
             self._say("")
+        self._show_kinds(event.value)
         if event.value != self._given:
             self._matches = []
             self._list()
@@ -162,7 +216,13 @@ class FilePrompt(ModalScreen[str | None]):
             lines.append(mark + one_line(names[index], _CELLS - 2))
         left = len(names) - len(lines)
         lines += [f"  … {left:,} more"] if left else []
-        self.query_one("#file-prompt-names", Static).update(Content("\n".join(lines)))
+        self._show("#file-prompt-names", lines)
+
+    def _show(self, selector: str, lines: list[str]) -> None:
+        """Show lines; take no room where there are none."""
+        shown = self.query_one(selector, Static)
+        shown.update(Content("\n".join(lines)))
+        shown.display = bool(lines)
 
     def action_cancel(self) -> None:
         """Give no path."""

@@ -16,6 +16,10 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 
+KEYS_CELLS = 12
+"""So wide is the column of keys at most: many keys of one action go below each other."""
+
+
 class HelpScreen(ModalScreen[None]):
     """The keys of the focused widget, of the screen and of the app, with what they do."""
 
@@ -45,9 +49,9 @@ class HelpScreen(ModalScreen[None]):
             yield Static(self.table())
 
     def table(self) -> Table:
-        """Return the table of keys, the nearest owner first."""
+        """Return the table of keys, those of the screen first."""
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
-        table.add_column(style=f"bold {self.app.theme_variables.get('accent', 'yellow')}", no_wrap=True)
+        table.add_column(style=f"bold {self.app.theme_variables.get('accent', 'yellow')}", max_width=KEYS_CELLS)
         table.add_column(ratio=1)
         for title, rows in grouped(self._shown):
             table.add_row(Text(title, style="dim"), "")
@@ -57,9 +61,12 @@ class HelpScreen(ModalScreen[None]):
 
 
 def grouped(bindings: list[ActiveBinding]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (owner, [(keys, what they do)]), keys of one action together; ours, which have an id, come first."""
+    """Return (owner, [(keys, what they do)]), keys of one action together.
+
+    The screen's come before those of what has the focus, the app's after them; of each, ours, which have an id, first.
+    """
     owners: dict[str, dict[str, tuple[list[str], str]]] = {}
-    for active in sorted(bindings, key=lambda active: active.binding.id is None):
+    for active in sorted(bindings, key=lambda active: (_rank(active.node), active.binding.id is None)):
         binding = active.binding
         text = binding.tooltip or binding.description
         if not text or binding.system:
@@ -73,6 +80,10 @@ def grouped(bindings: list[ActiveBinding]) -> list[tuple[str, list[tuple[str, st
         (owner, [(" ".join(keys), text) for keys, text in actions.values()])
         for owner, actions in owners.items()
     ]
+
+
+def _rank(node: DOMNode) -> int:
+    return 0 if isinstance(node, Screen) else 2 if node.parent is None else 1
 
 
 def pretty_key(key: str) -> str:

@@ -16,11 +16,21 @@ from tui.widgets.words import size
 DOTS = {"starting": "◌", "idle": "●", "busy": "◉", "dead": "✗"}
 
 
-def status_fields(session: str, state: str, status: KernelStatus | None) -> list[tuple[str, int]]:
-    """Return what the bar says, in order, each with its importance: 0 is never left out."""
-    fields = [(f"{DOTS.get(state, ' ')} {state}", 0)]
+def status_fields(
+    session: str, state: str, status: KernelStatus | None, *, with_step: bool = True
+) -> list[tuple[str, int]]:
+    """Return what the bar says, in order, each with its importance: 0 is never left out.
+
+    `with_step`: how far a run in progress is too, which is a little behind what its own screen tells.
+    """
+    run = status.run if status is not None and state != "dead" else None  # a dead kernel's run died with it
+    in_progress = run is not None and run.status in ("running", "paused")
+    # beside a run, "idle" needs to say of whom
+    fields = [(f"{DOTS.get(state, ' ')} {state}" + (" (REPL)" if in_progress else ""), 0)]
     if status is None:
         return [*fields, (session, 2)] if session else fields
+    if run is not None and in_progress:
+        fields += [(f"run {run.status}", 0), *([(f"step {run.step:,}", 2)] if with_step else [])]
     if status.torch_state == "importing":
         fields.append(("importing torch…", 0))
     elif status.torch_state == "failed":
@@ -34,8 +44,8 @@ def status_fields(session: str, state: str, status: KernelStatus | None) -> list
             (f"{size(status.cuda.reserved_bytes)} reserved, {size(status.cuda.free_bytes)} free", 4)
         )
     fields.append((f"{size(_steady(status.rss_bytes))} RAM", 3))
-    if status.run is not None and state != "dead":  # its run died with it
-        fields.append((f"run {status.run.status}", 1))
+    if run is not None and not in_progress:
+        fields.append((f"run {run.status}", 1))
     if session:
         fields.append((f"session {session}", 2))
     return fields
@@ -75,7 +85,8 @@ class StatusBar(Widget):
     def show(self, session: str, state: str, status: KernelStatus | None) -> None:
         """Show how the session is."""
         self.state = state
-        self.fields = tuple(status_fields(session, state, status))
+        shows_runs = getattr(self.screen, "MODE", "") == "training"
+        self.fields = tuple(status_fields(session, state, status, with_step=not shows_runs))
 
     def render_line(self, y: int) -> Strip:
         """Draw the only line."""

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from tui.kernel.explain import explain
+from tui.kernel.loader_failure import worker_loss
 from tui.kernel.operations import (
     failure_autograd,
     failure_devices,
@@ -47,11 +49,16 @@ _OPERANDS: Final = 6
 def failure_of(error: BaseException, frames: Frames, records: Sequence[Record] = ()) -> Failure | None:
     """Return in plain words why an operation on tensors failed; None for an error that is about something else.
 
+    A data loader that lost a worker process is told as well.
+
     Args:
         error: as it was raised, with its traceback.
         frames: tells the user's code apart from that of libraries.
         records: operations of the cell's statement that failed, as far as they were noted.
     """
+    if worker_loss(error):
+        words = explain(error)
+        return Failure("", "", "", words[0].upper() + words[1:] + ".")
     if not is_a(error, _ERRORS) or is_a(error, _NEVER):
         return None
     culprit = culprit_of(error, frames, records)

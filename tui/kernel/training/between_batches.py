@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from tui.kernel.training.evaluation import evaluate, preview
 from tui.kernel.training.forward import Forward
@@ -53,6 +55,10 @@ class Evaluations:
         self._pauses = pauses
         self._forward = forward
         self._generators = generators
+        self._made: dict[
+            str, tuple[int, float]
+        ] = {}  # preview, val: the step of its picture, the seconds it took
+        self._is_preview_told = False
 
     def run(self, name: str, *, last: bool | None = None) -> dict[str, float] | None:
         """Evaluate one of the loaders; return loss and metrics, None where there is no such loader or batch.
@@ -76,12 +82,15 @@ class Evaluations:
         is_last = last if last is not None else name == "test" or self._is_last()
         gathering = views.watch(name, loader, last=is_last) if views is not None else None
         watch = gathering.add if gathering is not None else None
+        start_s = perf_counter()
         try:
             means = evaluate(self._experiment, loader, self._device, self._pauses.in_evaluation, watch)
         finally:
             self._forward.is_listening = was_listening
         if views is not None:
             views.evaluated(gathering, self._progress.step)
+        shown_at = self._progress.step if gathering is not None else -1
+        self._made[name] = (shown_at, perf_counter() - start_s)
         self._progress.evaluation_start = was_at  # one that is stopped keeps it for the last checkpoint
         if means is not None:
             scalars = {f"{name}/{key}": value for key, value in means.items()}
@@ -140,22 +149,70 @@ class Evaluations:
 
     def preview(self) -> None:
         """Show what the model does by now. A preview that raises is told and left out; the training goes on."""
+        self._preview(tell=True, last=self._is_last())
+
+    def _preview(self, *, tell: bool, last: bool) -> None:
+        """Show it; `tell`: whether the log is to have it too, a text each time, a tensor's figures once."""
         if self._experiment.preview is None:
             return
+        start_s = perf_counter()
         self._forward.is_listening = False
         try:
             shown = preview(self._experiment, self._device)
             if shown is None:  # nothing to show this time
                 return
-            self._events.previewed(preview_text(shown))
+            if tell and not (isinstance(shown, torch.Tensor) and self._is_preview_told):
+                self._is_preview_told = True
+                self._events.previewed(preview_text(shown))
+            is_made = False
             if self._views is not None:
                 progress = self._progress
-                self._views.previewed(shown, progress.step, progress.epoch, last=self._is_last())
+                is_made = self._views.previewed(shown, progress.step, progress.epoch, last=last)
+            self._made["preview"] = (self._progress.step if is_made else -1, perf_counter() - start_s)
         except Exception as error:  # noqa: BLE001 - it is the user's code, and no part of the training
-            self._events.previewed(f"preview(model) is left out from now on: {type(error).__name__}: {error}")
+            self._events.said(f"preview(model) is left out from now on: {type(error).__name__}: {error}")
             self._experiment.preview = None
         finally:
             self._forward.is_listening = True
+
+    def refresh(self, within_s: float) -> None:
+        """Bring the pictures of preview and validation set up to the model as it is. Must be called between two steps.
+
+        Nothing of it goes into the log or the record. Only what took at most `within_s` the last time is made; what has
+        not been made yet waits for its turn.
+        """
+        if self._views is None or not self._forward.is_listening:
+            return
+        if self._is_behind("preview", within_s):
+            self._preview(tell=False, last=True)
+        if self._views.shows_evaluations and self._is_behind("val", within_s):
+            self._look_at_val(self._views)
+
+    def _is_behind(self, name: str, within_s: float) -> bool:
+        step, took_s = self._made.get(name, (self._progress.step, 0.0))
+        return step != self._progress.step and took_s <= within_s
+
+    def _look_at_val(self, views: Views) -> None:
+        loader = self._experiment.val
+        if loader is None or not _can_be_repeated(loader):
+            return
+        start_s = perf_counter()
+        gathering = views.watch("val", loader, last=True)
+        self._forward.is_listening = False
+        try:
+            watch = gathering.add if gathering is not None else None
+            evaluate(self._experiment, loader, self._device, lambda: None, watch)
+        except Exception:  # noqa: BLE001 - nobody has asked for it; the next evaluation tells
+            return
+        finally:
+            self._forward.is_listening = True
+        views.evaluated(gathering, self._progress.step)
+        self._made["val"] = (self._progress.step, perf_counter() - start_s)
+
+
+def _can_be_repeated(loader: object) -> bool:
+    """Return whether going over a loader once more uses nothing up."""
+    return isinstance(loader, DataLoader) and not isinstance(loader.dataset, IterableDataset)
 
 
 def start_epoch(

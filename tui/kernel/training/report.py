@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from typing import Final
 
 from tui.kernel.output import RunLog
 from tui.kernel.training.keep.rundir import RunDirError, RunRecord, utc_now
@@ -44,7 +46,7 @@ class Report:
             before, after: as Python writes them.
         """
         step = self._progress.step + 1
-        self._log.say(f"{name} is {after} from step {step} on, it was {before}")
+        self._log.say(f"{name} is {_short(after)} from step {step} on, it was {_short(before)}")
         self.note_change(name, before, after)
         with suppress(RunDirError):  # the next replacement of the record tells of a disk that is full
             self._record.write(durable=False)
@@ -58,6 +60,21 @@ class Report:
         """Note in the record how far the run is."""
         progress = self._progress
         self._record.update(epoch=progress.epoch, step=progress.step, train_s=round(progress.train_s, 3))
+
+
+_LONG_NUMBER: Final = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?(?!\w)")
+
+
+def _short(text: str) -> str:
+    """Return a value as Python writes it, long fractions in it with four digits that count."""
+    return _LONG_NUMBER.sub(_shorter, text)
+
+
+def _shorter(found: re.Match[str]) -> str:
+    value = float(found[0])
+    if len(found[0]) <= 6 or 0.9 < value < 1:  # of what is almost 1 the digits after the nines count
+        return found[0]
+    return f"{value:.4g}"
 
 
 def epoch_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Final
 
+from tui.kernel.training.epoch_lines import EpochLines
 from tui.kernel.training.keep.checkpoints import Checkpoints, NoCheckpoints
 from tui.kernel.training.keep.keeping import Keeping
 from tui.kernel.training.log.events import LogWriteError
@@ -20,6 +21,10 @@ from tui.protocol.messages import RunPhase
 
 SKIPS_TO_WARN_OF: Final = 20
 """Steps left out in float16; the scale takes a few until it fits."""
+REFRESH_S: Final = 0.5
+"""What a picture may take that is made anew when a run is paused."""
+STEPPING_S: Final = 0.25
+"""The same after each of the steps of somebody who goes step by step."""
 
 
 class Telling:
@@ -40,7 +45,8 @@ class Telling:
         """None before it is made, and after the end."""
         self.began_s: float | None = None
         """When the time that is not counted yet began, on the clock of `perf_counter`; None while it is not trained."""
-        self.epoch_began_s = perf_counter()
+        self.epoch_began_s = self._ceased_s = perf_counter()
+        self._epoch_lines = EpochLines(report.say)
         self._plan = plan
         self._progress = progress
         self._report = report
@@ -61,11 +67,17 @@ class Telling:
             after = f"after the {phase} of step {self._progress.step + 1}"
             self._report.say(f"paused {after if inside else f'at step {self._progress.step}'}")
         self.give_all()
+        is_first = self._standing.status != "paused"
         self._standing.change("paused", phase)
+        if not inside and self.loop is not None:  # whoever pauses looks at the pictures
+            self.loop.evaluations.refresh(REFRESH_S if is_first else STEPPING_S)
 
     def resumed(self) -> None:
         """Go on, and let go of the batch."""
-        self.began_s = perf_counter()
+        now_s = perf_counter()
+        if self.began_s is None:  # the pause is no part of the epoch
+            self.epoch_began_s += now_s - self._ceased_s
+        self.began_s = now_s
         self._giving.take_batch_back()
         if self._standing.status != "running":
             self._report.say("resumed")
@@ -81,16 +93,19 @@ class Telling:
         assert self._keeping.checkpoints is not None
         self.count_time(goes_on=True)
         now_s = perf_counter()
-        self._report.say(
-            epoch_line(
-                self._progress.epoch, self._plan.record.info.epochs, train, val, now_s - self.epoch_began_s
-            )
-        )
+        progress, epochs = self._progress, self._plan.record.info.epochs
+        line = epoch_line(progress.epoch, epochs, train, val, now_s - self.epoch_began_s)
         self.epoch_began_s = now_s
-        if self._progress.epoch == 1:
+        before = progress.best_by, progress.best
+        try:
+            if val is not None:
+                self._keeping.keep_if_best(val)
+        finally:
+            self._epoch_lines.add(line, now_s, is_best=(progress.best_by, progress.best) != before)
+        if progress.epoch == 1:
             self._warn_of_broadcasting()
-        if val is not None:
-            self._keeping.keep_if_best(val)
+        if progress.epoch == epochs:
+            self._epoch_lines.catch_up()
         self._keeping.checkpoints.save_if_cheap()
         self._report.note_progress()
         self._plan.record.write_if_due()
@@ -130,11 +145,12 @@ class Telling:
 
     def tested(self, test: dict[str, float]) -> None:
         """Write the log's line of the test set."""
+        self._epoch_lines.catch_up()
         self._report.say("  ".join(["test", *(f"{name} {value:.4g}" for name, value in test.items())]))
 
     def previewed(self, text: str) -> None:
-        """Write a preview to the log."""
-        self._report.say(text)
+        """Write a preview to the log, by its name: a text may be anything."""
+        self._report.say(f"preview:\n{text}" if "\n" in text else f"preview: {text}")
 
     def checkpoint_is_due(self, now_s: float) -> bool:
         """Return whether the last checkpoint is old."""
@@ -191,8 +207,14 @@ class Telling:
             self._giving.all(self.experiment, self.loop)
 
     def count_time(self, *, goes_on: bool = False) -> None:
-        """Add the time since it was last counted to that of training; `goes_on`: whether it is trained on."""
+        """Add the time since it was last counted to that of training; `goes_on`: whether it is trained on.
+
+        Where it does not, the log is brought up to the last epoch.
+        """
+        if not goes_on:
+            self._epoch_lines.catch_up()
         now_s = perf_counter()
         if self.began_s is not None:
             self._progress.train_s += now_s - self.began_s
+            self._ceased_s = now_s
         self.began_s = now_s if goes_on else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,6 +137,12 @@ class Curve:
     """Its points smoothed: drawn as the line, over the points themselves as a dim band. None: it is not smoothed."""
     run: Run | None = None
     """Whose curve it is where several runs share a chart: its colour is the run's. None: there is one."""
+    held: bool = False
+    """Whether a value holds until the next one, as of what is recorded only when it changes: it is drawn as steps."""
+    until: float | None = None
+    """With `held`: where the last value ends; None: at its point."""
+    front: bool = False
+    """Whether it is drawn over all others, and these are dimmed."""
 
 
 @dataclass(frozen=True)
@@ -154,11 +160,17 @@ class View:
     """Exactly this part of the x axis; None: all of it."""
     cursor: float | None = None
     """Where the values are read; None: the newest are shown."""
+    outliers: bool = False
+    """Whether the y axis holds values absurdly far from all others too; they are marked at its ends where not."""
 
     def scale(self) -> tuple[object, ...]:
         """Return what tells pictures whose axes have nothing to do with each other."""
         span = None if self.window is None else self.window[1] - self.window[0]
-        return self.x_min, self.x_max, self.log_x, self.log_y, self.x_unit, span
+        return self.x_min, self.x_max, self.log_x, self.log_y, self.x_unit, self.outliers, span
+
+
+LEFT: Final = 1
+"""Blank cells before the title, as before all other lines of the screen."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +192,7 @@ class ChartData:
         """Return what tells this data, with the points as they are now, from other data."""
         points = tuple((id(curve.points), curve.points.version) for curve in self.curves)
         looks = tuple(
-            (curve.label, curve.role, curve.mark, curve.run, id(curve.smooth)) for curve in self.curves
+            (curve.label, curve.role, curve.mark, curve.run, id(curve.smooth), curve.until, curve.front)
+            for curve in self.curves
         )
         return self.title, self.view, self.empty, self.smoothing, self.notes, points, looks

@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import cycle
 
-from tui.widgets.cells import Line, Row, cut, to_cells
-from tui.widgets.chart.curves import Borders, Oddities, Trace, borders, columns_of, extent, oddities, trace
+from tui.widgets.cells import Line, Row
+from tui.widgets.chart.curves import Oddities
 from tui.widgets.chart.layers import Layer, layer
-from tui.widgets.chart.legend import Look, looks_of, title_row
-from tui.widgets.chart.model import ChartData, Columns, Curve, Mark
+from tui.widgets.chart.legend import title_lines
+from tui.widgets.chart.looks import Heading, Look, looks_of
+from tui.widgets.chart.measured import measured_curves, odd_of, together
+from tui.widgets.chart.model import LEFT, ChartData, Mark
 from tui.widgets.chart.plot import Canvas
-from tui.widgets.chart.scale import Axis, x_axis, y_axis
+from tui.widgets.chart.scale import Axis, x_axis
 from tui.widgets.chart.ticks import tick_labels
+from tui.widgets.chart.trace import Trace, trace
+from tui.widgets.chart.waiting import waiting_body
 
 ROOMY_ROWS = 8
 """From this height on the x axis has a row of its own above its labels."""
 GUTTER_CELLS = 4
 """Least width of the y labels, so that they rarely move the canvas."""
-CELLS_PER_LABEL = 16
+CELLS_PER_LABEL = 12
+CANVAS_ROWS = 8
+"""What the lines of a legend leave to the canvas, with its axis."""
+MOST_LEGEND = 4
+TALL_ROWS, TALL_LEGEND = 20, 6
+"""From this height on a legend may have more lines."""
 DENSE_INK = 100
 """Added to a curve's ink for its band."""
 
@@ -38,6 +47,8 @@ class Memory:
     """The column that the canvas begins in."""
     columns: int = 0
     """Cells of canvas across; 0: there is none."""
+    legend: int = 0
+    """Lines of title and legend; 0: not known."""
 
 
 @dataclass(frozen=True)
@@ -51,31 +62,46 @@ class Picture:
 
 def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture:
     """Draw ``data`` on ``width`` x ``height`` cells."""
+    # What the legend has to say depends on what is drawn below it, and the room for that on the legend.
+    drawn, wanted = _picture(data, width, height, memory)
+    if wanted != drawn.memory.legend:
+        drawn, again = _picture(data, width, height, replace(drawn.memory, legend=wanted))
+        if again > wanted:  # it goes to and fro: the longer one, so that the chart stands still
+            drawn, _ = _picture(data, width, height, replace(drawn.memory, legend=again))
+    return drawn
+
+
+def _picture(data: ChartData, width: int, height: int, memory: Memory) -> tuple[Picture, int]:
+    """Return the picture with a legend of as many lines as in the one before, and how many it wants."""
     looks = looks_of(data.curves)
     across = across_axis(data, memory)
-    body = height - 1
+    heading = Heading(data.title, looks, (), data.smoothing, data.view.cursor)
     if across is None:
-        return Picture(_empty(data, looks, width, height), Memory())
+        return Picture(_empty(data, heading, width, height), Memory()), 0
     view = data.view
+    most = max(1, min(MOST_LEGEND if height < TALL_ROWS else TALL_LEGEND, height - CANVAS_ROWS))
+    legend = min(most, memory.legend) or len(title_lines(heading, width, most))
+    body = height - legend
     axis_rows = 0 if body < 3 or width < 16 else (2 if height >= ROOMY_ROWS else 1)
     rows = body - axis_rows
     if rows < 1:
-        title = title_row(data.title, looks, Oddities(), width, data.smoothing, view.cursor)
-        return Picture([title][:height], Memory(across))
+        return Picture(title_lines(heading, width, 1)[:height], Memory(across)), 0
     # The labels decide how wide the canvas is, and the canvas what they say: lay out with a guess first.
     gutter = memory.gutter if axis_rows else -1
-    measured, up = _measure(data.curves, across, width - gutter - 1, rows, memory.y, log=view.log_y)
+    measured, up = measured_curves(data.curves, across, width - gutter - 1, rows, memory.y, view)
     labels = _y_labels(up, rows)
-    needed = max([GUTTER_CELLS, *(len(text) for text in labels.values())])
+    needed = max([GUTTER_CELLS, *(LEFT + len(text) for text in labels.values())])
     if axis_rows and (needed > gutter or needed < gutter - 1):
         gutter = needed
-        measured, up = _measure(data.curves, across, width - gutter - 1, rows, up, log=view.log_y)
+        measured, up = measured_curves(data.curves, across, width - gutter - 1, rows, up, view)
         labels = _y_labels(up, rows)
-    odd = _together([oddities(each.columns, log=up.log) for each in measured])
-    if across.log:
-        odd = replace(odd, before=sum(curve.points.up_to(0.0) for curve in data.curves))
+    odds = [odd_of(each, curve, across, up) for each, curve in zip(measured, data.curves, strict=True)]
+    odd = together(odds)
     frame = _Frame(across, up, width - gutter - 1, rows, gutter)
-    lines = [title_row(data.title, looks, odd, width, data.smoothing, view.cursor)]
+    heading = replace(heading, odds=odds)
+    wanted = len(title_lines(heading, width, most))
+    lines = title_lines(heading, width, legend)
+    lines += [Row(width).line() for _ in range(legend - len(lines))]
     traces = [
         trace(
             each.columns, up, rows, ink=ink, band_ink=ink + DENSE_INK, glyphs=bool(look.glyphs),
@@ -84,13 +110,15 @@ def picture(data: ChartData, width: int, height: int, memory: Memory) -> Picture
         for ink, (each, look) in enumerate(zip(measured, looks, strict=True), 1)
     ]  # fmt: skip
     size = frame.columns, frame.rows
-    bands = layer([each.band for each in traces if each.band], size, memory.bands)
-    curves = layer([each.line for each in traces if each.line], size, memory.curves)
+    over = sorted(range(len(looks)), key=lambda place: looks[place].curve.front)
+    bands = layer([band for place in over if (band := traces[place].band)], size, memory.bands)
+    curves = layer([line for place in over if (line := traces[place].line)], size, memory.curves)
     cursor = frame.column_of(view.cursor)
-    lines += _canvas_lines(frame, traces, (bands.canvas, curves.canvas), looks, odd, labels, width, cursor)
+    drawn = [(traces[place], looks[place]) for place in over]
+    lines += _canvas_lines(frame, drawn, (bands.canvas, curves.canvas), looks, odd, labels, width, cursor)
     lines += _x_lines(frame, odd, data, width, axis_rows)
-    kept = Memory(across, up, max(gutter, GUTTER_CELLS), bands, curves, gutter + 1, frame.columns)
-    return Picture(lines, kept)
+    kept = Memory(across, up, max(gutter, GUTTER_CELLS), bands, curves, gutter + 1, frame.columns, legend)
+    return Picture(lines, kept), wanted
 
 
 def across_axis(data: ChartData, memory: Memory) -> Axis | None:
@@ -135,42 +163,16 @@ def column_of(axis: Axis, x: float, columns: int) -> int | None:
     return min(columns - 1, int(fraction * columns)) if -1e-9 <= fraction <= 1 + 1e-9 else None
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A curve by column."""
-
-    columns: Columns
-    smooth: Columns | None
-    crossed: Borders
-
-
-def _measure(
-    curves: tuple[Curve, ...], across: Axis, width: int, rows: int, before: Axis | None, *, log: bool
-) -> tuple[list[_Measured], Axis]:
-    measured = []
-    for curve in curves:
-        points = columns_of(curve.points, across, max(1, width))
-        smooth = columns_of(curve.smooth, across, max(1, width)) if curve.smooth is not None else None
-        drawn, by = (
-            (curve.points, points) if curve.smooth is None or smooth is None else (curve.smooth, smooth)
-        )
-        measured.append(_Measured(points, smooth, borders(drawn, by, across, log=log)))
-    smooths = [each.smooth for each in measured if each.smooth is not None]
-    also = [value for each in measured for value in each.crossed if value is not None]
-    found = extent([each.columns for each in measured] + smooths, log=log, also=also)
-    if found is None:  # nothing positive on a log axis, or nothing finite at all
-        return measured, before or (Axis(0.1, 1.0, True) if log else Axis(0.0, 1.0))
-    return measured, y_axis(*found, rows, before, log=log)
-
-
 def _y_labels(axis: Axis, rows: int) -> dict[int, str]:
     """Return the labels by row from the top; the first of two that fall on one row gives way."""
-    values = axis.ticks(max(2, 1 + (rows - 1) // 2))
-    names = tick_labels(values)
     last = rows - 1
-    return {
-        last - _row_of(axis.fraction(value), rows): name for value, name in zip(values, names, strict=True)
-    }
+    if axis.even is not None and axis.even.rows == rows:
+        ticks = [(row, 10.0**value if axis.log else value) for row, value in axis.even.ticks()]
+    else:
+        values = axis.ticks(max(2, 1 + (rows - 1) // 2))
+        ticks = [(_row_of(axis.fraction(value), rows), value) for value in values]
+    names = tick_labels([value for _, value in ticks], log=axis.log)
+    return {last - row: name for (row, _), name in zip(ticks, names, strict=True)}
 
 
 def _row_of(fraction: float, rows: int) -> int:
@@ -180,7 +182,7 @@ def _row_of(fraction: float, rows: int) -> int:
 
 def _canvas_lines(
     frame: _Frame,
-    traces: list[Trace],
+    drawn: list[tuple[Trace, Look]],
     layers: tuple[Canvas, Canvas],
     looks: list[Look],
     odd: Oddities,
@@ -188,6 +190,7 @@ def _canvas_lines(
     width: int,
     cursor: int | None,
 ) -> list[Line]:
+    """Return the canvas with its y axis; ``drawn``: the last one lies over the others."""
     rows = [Row(width) for _ in range(frame.rows)]
     for index, row in enumerate(rows):
         for canvas in layers:  # a line hides the band behind it, which would blur it
@@ -195,14 +198,21 @@ def _canvas_lines(
         if frame.gutter >= 0:
             row.put(frame.gutter - len(labels.get(index, "")), list(labels.get(index, "")), "label")
             row.put(frame.gutter, ["┤" if index in labels else "│"], "axis")
-    for found, look in zip(traces, looks, strict=True):
+    dimmed = any(look.curve.front for look in looks)
+    for found, look in drawn:
+        style = look.band_style if dimmed and not look.curve.front else look.line_style
         for column, dot in found.lone:
-            _put_dot(rows, frame, column, dot, look.glyphs[:1] or "•", look.style)
+            _put_dot(rows, frame, column, dot, look.glyphs[:1] or "•", style)
         for (column, dot), glyph in zip(found.stations, cycle(look.glyphs or "•"), strict=False):
-            _put_dot(rows, frame, column, dot, glyph, look.style)
-    for look in looks:
+            _put_dot(rows, frame, column, dot, glyph, style)
+    for found, look in drawn:
+        for column, upwards in found.leaves:
+            rows[0 if upwards else -1].put(
+                frame.gutter + 1 + column // 2, ["↑" if upwards else "↓"], look.line_style
+            )
+    for _, look in drawn:
         if look.curve.mark is not None:
-            _put_mark(rows, frame, look.curve.mark, look.style)
+            _put_mark(rows, frame, look.curve.mark, look.line_style)
     for cell in odd.pos_inf:
         rows[0].put(frame.gutter + 1 + cell, ["↑"], "bad")
     for cell in odd.neg_inf:
@@ -221,11 +231,13 @@ def _put_cursor(rows: list[Row], column: int) -> None:
 
 def _put_canvas_row(row: Row, frame: _Frame, canvas: Canvas, index: int, looks: list[Look]) -> None:
     left = frame.gutter + 1
+    dimmed = any(look.curve.front for look in looks)
     for column, (character, ink) in enumerate(zip(canvas.text[index], canvas.inks[index], strict=True)):
         if ink:
             look = looks[(ink - 1) % DENSE_INK]
             row.cells[left + column] = character
-            row.styles[left + column] = look.band_style if ink > DENSE_INK else look.style
+            plain = look.band_style if dimmed and not look.curve.front else look.line_style
+            row.styles[left + column] = look.band_style if ink > DENSE_INK else plain
 
 
 def _put_dot(rows: list[Row], frame: _Frame, column: int, dot: int, glyph: str, style: str) -> None:
@@ -266,27 +278,6 @@ def _x_lines(frame: _Frame, odd: Oddities, data: ChartData, width: int, axis_row
     return [axis.line()] if axis_rows == 1 else [axis.line(), names.line()]
 
 
-def _together(each: list[Oddities]) -> Oddities:
-    def added(counts: list[dict[int, int]]) -> dict[int, int]:
-        total: dict[int, int] = {}
-        for one in counts:
-            for cell, count in one.items():
-                total[cell] = total.get(cell, 0) + count
-        return total
-
-    return Oddities(
-        added([one.nan for one in each]),
-        added([one.pos_inf for one in each]),
-        added([one.neg_inf for one in each]),
-        added([one.non_positive for one in each]),
-    )
-
-
-def _empty(data: ChartData, looks: list[Look], width: int, height: int) -> list[Line]:
-    rows = [Row(width) for _ in range(height - 1)]
-    if rows:
-        text = cut(to_cells(data.empty), width)
-        rows[(len(rows) - 1) // 2].put((width - len(text)) // 2, text, "dim")
-    return [title_row(data.title, looks, Oddities(), width, data.smoothing), *(row.line() for row in rows)][
-        :height
-    ]
+def _empty(data: ChartData, heading: Heading, width: int, height: int) -> list[Line]:
+    title = title_lines(replace(heading, cursor=None), width, 1)[:1]
+    return [*title, *waiting_body(data.empty, width, height - 1)][:height]

@@ -10,13 +10,15 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from tui.widgets.chart.curves import DENSE, columns_of, extent, oddities
-from tui.widgets.chart.legend import Look, looks_of
+from tui.widgets.chart.held import held
+from tui.widgets.chart.looks import Look, looks_of
+from tui.widgets.chart.outliers import far_of, without_outliers
 from tui.widgets.chart.scale import Axis, y_axis
 from tui.widgets.chart.ticks import tick_labels, value_text
 from tui.widgets.foreign import clean
 
 if TYPE_CHECKING:
-    from tui.widgets.chart.model import ChartData, Columns
+    from tui.widgets.chart.model import ChartData, Columns, Curve
 
 WIDTH, HEIGHT = 800, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 56, 48
@@ -53,17 +55,27 @@ def chart_svg(data: ChartData) -> str:
     if across is None:
         return _document([_text(WIDTH / 2, HEIGHT / 2, data.empty, "middle"), *_head(data, looks)[0]])
     half = (WIDTH - _LEFT - _RIGHT) // 2  # a column of the summary is one pixel wide
-    points = [columns_of(curve.points, across, half) for curve in data.curves]
+    points = [_columns(curve, across, half) for curve in data.curves]
     smooths = [columns_of(c.smooth, across, half) if c.smooth is not None else None for c in data.curves]
-    found = extent([*points, *(each for each in smooths if each is not None)], log=data.view.log_y)
+    every = [*points, *(each for each in smooths if each is not None)]
+    some = (
+        None if data.view.outliers else without_outliers(every, log=data.view.log_y, far=far_of(data.curves))
+    )
+    found = some or extent(every, log=data.view.log_y)
     low, high = found or ((0.1, 1.0) if data.view.log_y else (0.0, 1.0))
     plane = _Plane(across, y_axis(low, high, 12, None, log=data.view.log_y))
     parts = [*_grid(plane, data)]
-    for place, (look, columns, smooth) in enumerate(zip(looks, points, smooths, strict=True)):
+    drawn = enumerate(zip(looks, points, smooths, strict=True))
+    for place, (look, columns, smooth) in sorted(drawn, key=lambda each: each[1][0].curve.front):
         parts += _curve(plane, look, columns, smooth, _DASHES[place % len(_DASHES)])
     parts += _odd(plane, data, points)
     head, bottom = _head(data, looks)
     return _document([*parts, *head], bottom)
+
+
+def _columns(curve: Curve, across: Axis, width: int) -> Columns:
+    columns = columns_of(curve.points, across, width)
+    return held(columns, curve.points, across, curve.until) if curve.held else columns
 
 
 def _document(parts: list[str], height: float = HEIGHT) -> str:
@@ -109,7 +121,7 @@ def _line(path: str, style: str, dash: str = "", width: float = 1.5) -> str:
 def _grid(plane: _Plane, data: ChartData) -> Iterator[str]:
     right, floor = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     values = plane.y.ticks(7)
-    for value, name in zip(values, tick_labels(values), strict=True):
+    for value, name in zip(values, tick_labels(values, log=plane.y.log), strict=True):
         y = plane.down(value)
         yield f'<path d="M{_LEFT},{y:.1f} H{right}" stroke="#ddd"/>'
         yield _text(_LEFT - 6, y + 4, name, "end", ' fill="#555"')
@@ -176,7 +188,7 @@ def _odd(plane: _Plane, data: ChartData, points: list[Columns]) -> Iterator[str]
     """Mark what has no place on the axes, as the terminal does."""
     floor = HEIGHT - _BOTTOM
     for columns in points:
-        odd = oddities(columns, log=plane.y.log)
+        odd = oddities(columns, plane.y)
         cells = len(columns.low) // 2
         for counts, glyph, y in (
             (odd.nan, "×", floor + 4), (odd.non_positive, "▾", floor + 4), (odd.pos_inf, "↑", _TOP + 4),
@@ -185,6 +197,15 @@ def _odd(plane: _Plane, data: ChartData, points: list[Columns]) -> Iterator[str]
             for cell in counts:
                 x = plane.across(plane.x.value((cell + 0.5) / cells))
                 yield _text(x, y, glyph, "middle", ' fill="#b3261e"')
+        for told, glyph, y in ((odd.above, "↑", _TOP + 4), (odd.below, "↓", floor - 2)):
+            if told is not None:
+                beyond = np.flatnonzero(columns.high == told if glyph == "↑" else columns.low == told)
+                x = (
+                    plane.across(plane.x.value((int(beyond[0]) + 0.5) / len(columns.low)))
+                    if len(beyond)
+                    else _LEFT
+                )
+                yield _text(x, y, f"{glyph} {value_text(told)}", "middle", ' fill="#b3261e"')
     before = sum(curve.points.up_to(0.0) for curve in data.curves) if plane.x.log else 0
     if before:
         yield _text(_LEFT, floor + 4, "◂", "middle", ' fill="#b3261e"')

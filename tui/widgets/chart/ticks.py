@@ -64,10 +64,15 @@ def log_ceiling(value: float) -> float:
     return min(factor * power for factor in (1, 2, 5, 10, 20) if factor * power >= value * (1 - 1e-9))
 
 
-def tick_labels(values: list[float]) -> list[str]:
-    """Return short names that tell the values of one axis apart: ``1.2k``, ``0.035``, ``1e-4``."""
+def tick_labels(values: list[float], *, log: bool = False) -> list[str]:
+    """Return short names that tell the values of one axis apart: ``1.2k``, ``0.035``, ``1e-4``.
+
+    With ``log`` each is named for itself: no two of a logarithmic axis are of one size.
+    """
     if not values:
         return []
+    if log:
+        return [_tick_label(value, abs(value) or 1.0) for value in values]
     gaps = [after - before for before, after in pairwise(values)]
     step = min(gaps, default=0.0) or max(map(abs, values)) or 1.0
     return [_tick_label(value, step) for value in values]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,9 +13,10 @@ from textual.strip import Strip
 from tui.widgets.cells import Line, changed_spans
 from tui.widgets.chart.model import ChartData
 from tui.widgets.chart.pointing import Pointing
+from tui.widgets.chart.waiting import waiting_lines
 
-if TYPE_CHECKING:
-    pass
+FRONT = "-front"
+"""Ends the style of a curve that is drawn over all others."""
 
 _CURVES = (
     "train", "val", "test", "other-0", "other-1", "other-2", "other-3",
@@ -137,10 +138,14 @@ class Chart(Pointing, can_focus=True):
         key = (width, height, *self._data.key())
         if key == self._drawn:
             return []
-        from tui.widgets.chart.picture import Memory, picture
+        before, self._drawn = self._lines, key
+        if self._data.curves:
+            from tui.widgets.chart.picture import Memory, picture
 
-        drawn = picture(self._data, width, height, self._memory or Memory())
-        before, self._lines, self._memory, self._drawn = self._lines, drawn.lines, drawn.memory, key
+            drawn = picture(self._data, width, height, self._memory or Memory())
+            self._lines, self._memory = drawn.lines, drawn.memory
+        else:
+            self._lines, self._memory = waiting_lines(self._data.title, self._data.empty, width, height), None
         if len(before) != len(self._lines) or not before or len(before[0].cells) != width:
             self._strips = [self._strip(line) for line in self._lines]
             return [Region(0, 0, width, height)]
@@ -190,8 +195,9 @@ class Chart(Pointing, can_focus=True):
             style = self.rich_style
             if name not in ("", "value"):
                 focused = name == "title" and self.has_focus
-                found = self.get_component_rich_style(f"chart--{'title-focused' if focused else name}")
-                style += found.without_color + Style(color=found.color)
+                part = "title-focused" if focused else name.removesuffix(FRONT)
+                found = self.get_component_rich_style(f"chart--{part}")
+                style += found.without_color + Style(color=found.color, bold=True if part != name else None)
             self._rich_styles[name] = style
         return style
 

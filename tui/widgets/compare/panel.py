@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from rich.cells import cell_len
 from textual.binding import BindingType
 
+from tui.widgets.compare.scatter import BEST, RUNS, ScatterData, scatter_lines
 from tui.widgets.foreign import one_line
 from tui.widgets.keys import key
 from tui.widgets.panels.base import Panel, PanelLine
@@ -18,8 +19,6 @@ COLUMN_CELLS: Final = 18
 MOST_NAME_CELLS: Final = 60
 MORE_CELLS: Final = 11
 """What is kept free for how many columns there are beside those shown."""
-RUNS: Final = 7
-"""Colours of runs."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,6 @@ class ComparedRow:
     """What marks it in the charts."""
     colour: int = 0
     """Which of the colours of runs it has there."""
-
-
-@dataclass(frozen=True)
-class ScatterData:
-    """A knob against a metric."""
-
-    knob: str
-    metric: str
-    points: tuple[tuple[float, float, str], ...]
-    """Knob, best value of the metric, what marks the run in the charts; empty: a dot."""
-    larger_is_better: bool = True
-    names: tuple[str, ...] = ()
-    """The values of a knob that is no number, by their places 0, 1, … on the axis; empty: it is a number."""
 
 
 @dataclass(frozen=True)
@@ -132,58 +118,6 @@ def _metric_column(data: CompareData, at: int) -> tuple[str, list[tuple[str, str
     return data.metrics[at], texts
 
 
-def scatter_lines(data: ScatterData, width: int, height: int) -> list[PanelLine]:
-    """Return a scatter of `width` x `height` cells; the x axis is logarithmic where the knob spans a factor of 10.
-
-    A run is drawn with what marks it in the charts, several in one cell as a dot, the best one as a diamond.
-    """
-    if not data.points:
-        return [[(f"no run has both {data.knob} and {data.metric}", "muted")]]
-    xs, ys = [x for x, _, _ in data.points], [y for _, y, _ in data.points]
-    log = not data.names and min(xs) > 0 and max(xs) / min(xs) >= 10
-    places = [math.log10(x) for x in xs] if log else xs
-    label = max(len(f"{value:.4g}") for value in (min(ys), max(ys)))
-    across, down = max(10, width - label - 2), max(3, height - 2)
-    top = (max if data.larger_is_better else min)(ys)
-    cells: dict[tuple[int, int], tuple[str, str]] = {}
-    for place, y, (_, _, glyph) in zip(places, ys, data.points, strict=True):
-        at = _cell(place, min(places), max(places), across), down - 1 - _cell(y, min(ys), max(ys), down)
-        best = y == top or cells.get(at, ("", ""))[1] == "good"
-        alone = glyph if glyph and at not in cells else "●"
-        cells[at] = ("◆", "good") if best else (alone, "mark")
-    lines: list[PanelLine] = []
-    for row in range(down):
-        bottom = row == down - 1 and max(ys) > min(ys)
-        value = f"{max(ys):.4g}" if row == 0 else f"{min(ys):.4g}" if bottom else ""
-        line: PanelLine = [(f"{value:>{label}} ┤" if value else " " * label + " │", "muted")]
-        line += [cells.get((column, row), (" ", "")) for column in range(across)]
-        lines.append(line)
-    lines.append([(" " * label + " └" + "─" * across, "muted")])
-    lines.append([(" " * (label + 2), ""), *_x_axis(data, min(xs), max(xs), across, log=log)])
-    return lines
-
-
-def _x_axis(data: ScatterData, low: float, high: float, across: int, *, log: bool) -> PanelLine:
-    """Return what stands under a scatter: both ends and the knob, or the values of a knob that is no number."""
-    if data.names:
-        texts = [one_line(name, max(4, across // len(data.names) - 2)) for name in data.names]
-        line = ""
-        for at, text in enumerate(texts):
-            begin = min(_cell(at, 0, len(texts) - 1, across) - cell_len(text) // 2, across - cell_len(text))
-            line += " " * max(begin - cell_len(line), 1 if line else 0) + text
-        return [(one_line(line, across), "muted")]
-    left, right = f"{low:.4g}", f"{high:.4g}" if high > low else ""
-    name = one_line(f"{data.knob}{' (log)' if log else ''}", max(4, across - len(left) - len(right) - 4))
-    gap = max(2, across - len(left) - len(right) - cell_len(name))
-    return [
-        (left + " " * (gap // 2), "muted"), (name, ""), (" " * (gap - gap // 2) + right, "muted"),
-    ]  # fmt: skip
-
-
-def _cell(value: float, low: float, high: float, cells: int) -> int:
-    return round((value - low) / (high - low) * (cells - 1)) if high > low else cells // 2
-
-
 class ComparePanel(Panel):
     """Shows the table, or a scatter of a knob against a metric."""
 
@@ -232,8 +166,9 @@ class ComparePanel(Panel):
             return table_lines(data, width, self._first)
         if data.scatter is None:
             return [], [[("the runs differ in no knob: there is nothing to set a metric against", "muted")]]
-        title = f"{one_line(data.scatter.metric, 40)} (best) by {one_line(data.scatter.knob, 40)}"
-        hint = "   k the next knob · j the next metric · d the table"
+        title = f"{one_line(data.scatter.metric, 40)} (best of each run) by {one_line(data.scatter.knob, 40)}"
+        several = " · ●×2 two in one place" if len(data.scatter.points) > 1 else ""
+        hint = f"   {BEST} the best of all{several}"
         return [[(title, "title"), (hint, "muted")]], scatter_lines(data.scatter, width, self.size.height - 1)
 
     def action_columns(self, by: int) -> None:

@@ -12,11 +12,13 @@ from rich.cells import cell_len
 from tui.protocol.views import Boundary, Confusion, Filters, Image, Preview, WorstSample, WorstSamples
 from tui.widgets.foreign import clean, one_line
 from tui.widgets.panels.base import PanelLine
-from tui.widgets.panels.pictures import class_colour, picture, plane
+from tui.widgets.panels.pictures import class_colour, picture, plane, span_of, value_range
 
 GAP: Final = 3
 """Cells between two blocks side by side."""
 _CORNER: Final = "true"
+_SIDES: Final = " · rows true, columns predicted"
+SPARKS: Final = "▁▂▃▄▅▆▇█"
 MOST_CLASSES: Final = 30
 """Classes that a confusion matrix shows one by one."""
 
@@ -63,6 +65,34 @@ def packed(blocks: Iterable[Block], width: int) -> list[PanelLine]:
     return lines
 
 
+def in_columns(blocks: Iterable[Block], width: int) -> list[PanelLine]:
+    """Put blocks into two columns, each under the shorter one; a block too wide for that has a place of its own."""
+    half = (width - GAP) // 2
+    lines: list[PanelLine] = []
+    columns: tuple[list[PanelLine], list[PanelLine]] = ([], [])
+    for block in blocks:
+        if block.width > half:
+            lines += [*_beside(columns, half), *block.lines, []]
+            columns = ([], [])
+            continue
+        shorter = columns[0] if len(columns[0]) <= len(columns[1]) else columns[1]
+        shorter += [*block.lines, []]
+    lines += _beside(columns, half)
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _beside(columns: tuple[list[PanelLine], list[PanelLine]], half: int) -> list[PanelLine]:
+    left, right = columns
+    lines: list[PanelLine] = []
+    for row in range(max(len(left), len(right))):
+        line = left[row] if row < len(left) else []
+        beside = right[row] if row < len(right) else []
+        lines.append([*line, (" " * (half + GAP - cells(line)), ""), *beside] if beside else line)
+    return lines
+
+
 def confusion_block(view: Confusion, width: int) -> Block:
     """Return the confusion matrix: rows the true class, columns the predicted one."""
     right = sum(row[at] for at, row in enumerate(view.counts) if at < len(row))
@@ -71,6 +101,8 @@ def confusion_block(view: Confusion, width: int) -> Block:
         told = f"the {len(view.classes)} worst of {view.class_count:,} classes"
     title = f"confusion · {one_line(view.split, 12)} at step {view.step:,} · {told}"
     lines: list[PanelLine] = [[(title, "title")]]
+    if cell_len(title) + cell_len(_SIDES) <= width:
+        lines[0].append((_SIDES, "muted"))
     names = [one_line(name, 12) for name in view.classes]
     label = max([len(_CORNER), *(cell_len(name) for name in names)])
     digits = max([len(str(count)) for row in view.counts for count in row] + [min(label, 4)]) + 1
@@ -115,23 +147,65 @@ def _most_confused(view: Confusion, names: Sequence[str]) -> list[PanelLine]:
 def worst_block(view: WorstSamples, width: int, most: int) -> Block:
     """Return the examples with the highest loss, with their pictures where they are pictures."""
     title = f"highest loss · {one_line(view.split, 12)} at step {view.step:,}"
+    lines: list[PanelLine] = [[(title, "title")]]
+    if any(sample.output_image is not None for sample in view.samples):
+        lines.append([("left as it was to be, right as the model has it", "muted")])
     made = [_sample(sample) for sample in view.samples[:most]]
-    return Block(([(title, "title")], *packed(made, width)))
+    return Block((*lines, *packed(made, width)))
 
 
 def _sample(sample: WorstSample) -> Block:
-    sure = f" {sample.confidence:.0%}" if sample.confidence is not None else ""
+    lines: list[PanelLine] = []
+    if sample.target_image is not None and sample.output_image is not None:
+        low, high = span_of(sample.target_image.values)
+        span = (low, high) if low >= 0 else None  # what is a little below zero beside it is black as well
+        pair = [Block(tuple(picture(each, 1, span))) for each in (sample.target_image, sample.output_image)]
+        lines += packed(pair, sum(block.width for block in pair) + GAP)
+    elif sample.output_curve:
+        lines += _curves(sample)
+    else:
+        lines += _told(sample)
+    lines.append([(f"#{sample.index} loss {sample.loss:.3g}", "muted")])
+    return Block(tuple(lines))
+
+
+def _told(sample: WorstSample) -> list[PanelLine]:
+    """Return a class and what it was taken for, or a number and what was made of it."""
     lines: list[PanelLine] = []
     if sample.image is not None:
         lines += picture(sample.image, _zoom(sample.image))
     elif sample.text:
-        lines.append([(one_line(sample.text, 40), "")])
+        lines.append([(one_line(sample.text, 40), "muted" if sample.confidence is None else "")])
+    if sample.confidence is None:
+        target, predicted = one_line(sample.target, 30), one_line(sample.predicted, 30)
+        return [
+            *lines,
+            [("target ", "muted"), (target, "strong"), ("  output ", "muted"), (predicted, "strong")],
+        ]
     target, predicted = one_line(sample.target, 12), one_line(sample.predicted, 12)
-    lines.append(
-        [(target, "strong"), (" → ", "muted"), (f"{predicted}{sure}", "bad" if target != predicted else "")]
-    )
-    lines.append([(f"#{sample.index} loss {sample.loss:.3g}", "muted")])
-    return Block(tuple(lines))
+    right = "" if target == predicted else "bad"
+    lines.append([(target, "strong"), (" → ", "muted"), (f"{predicted} {sample.confidence:.0%}", right)])
+    return lines
+
+
+def _curves(sample: WorstSample) -> list[PanelLine]:
+    """Return what was to come and what came as two curves of one scale."""
+    span = span_of((*sample.target_curve, *sample.output_curve))
+    return [
+        [("target ", "muted"), (sparks(sample.target_curve, span), "bars")],
+        [("output ", "muted"), (sparks(sample.output_curve, span), "bars")],
+    ]
+
+
+def sparks(values: Sequence[float], span: tuple[float, float]) -> str:
+    """Return values as blocks, the lowest for the low end of `span`; what is not finite as a space."""
+    low, high = span
+    top = len(SPARKS) - 1
+    return "".join(
+        SPARKS[round(min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2))) * top)]
+        if high > low and math.isfinite(value) else SPARKS[3] if math.isfinite(value) else " "
+        for value in values
+    )  # fmt: skip
 
 
 def _zoom(image: Image) -> int:
@@ -149,6 +223,9 @@ def boundary_block(view: Boundary, width: int, height: int) -> Block:
         classes = {int(target) for _, _, target in view.points if math.isfinite(target)}
         for number in sorted(classes)[:8]:
             legend += [("• ", f"rgb:{class_colour(number)}:"), (f"{number}  ", "muted")]
+    else:
+        for number, value in enumerate(value_range(view)):
+            legend += [("■ ", f"rgb:{class_colour(number)}:"), (f"{value:.3g}  ", "muted")]
     return Block(([(title, "title")], *lines, legend))
 
 

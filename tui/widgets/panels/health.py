@@ -11,9 +11,8 @@ from rich.cells import cell_len
 
 from tui.widgets.foreign import clean
 from tui.widgets.panels.base import Panel, PanelLine
-from tui.widgets.panels.blocks import Block, folded, packed
+from tui.widgets.panels.blocks import SPARKS, Block, folded, packed, sparks
 
-SPARKS: Final = "▁▂▃▄▅▆▇█"
 PHASE_STYLES: Final = {"data": "heat+7", "forward": "heat-7", "backward": "heats6", "optimizer": "heat+3"}
 
 
@@ -58,7 +57,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
     low, high = min(shown), max(shown)
     if high - low < 1e-3 * abs(high):  # noise is not to be blown up to full height
         return SPARKS[3] * len(shown)
-    return "".join(SPARKS[round((value - low) / (high - low) * (len(SPARKS) - 1))] for value in shown)
+    return sparks(shown, (low, high))
 
 
 def phase_lines(phases_ms: Sequence[tuple[str, float]], width: int) -> list[PanelLine]:

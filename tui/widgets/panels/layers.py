@@ -15,9 +15,12 @@ from tui.widgets.drawn.scale import Scale, scale_of
 from tui.widgets.foreign import one_line
 from tui.widgets.keys import key
 from tui.widgets.panels.base import Panel, PanelLine
+from tui.widgets.panels.blocks import folded
 
 NAME_CELLS: Final = 28
 VALUE_CELLS: Final = 9
+MOST_CELLS: Final = 4
+"""Of one value's colour, across."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,16 @@ class Measure:
     """What to look for, in a few words."""
     log: bool = False
     """Whether colour goes by the logarithm to base 10."""
+    from_zero: bool = False
+    """Whether it is infinite where something was 0 before, which is no fault: a bias that begins at 0."""
     middle: float = 0.0
     """What counts as neither high nor low; taken from the values before they are coloured."""
 
 
 MEASURES: Final = (
     Measure("grad_norm/", "gradient norm", "on a log scale; equal colours down the layers are healthy", log=True),
-    Measure("update_ratio/", "update : value", "log10; -3 is usual, above -2 wild, below -5 idle", middle=-3.0),
+    Measure("update_ratio/", "update : value", "log10; -3 is usual, above -2 wild, below -5 idle; ∞ from 0",
+        from_zero=True, middle=-3.0),
     Measure("activation_std/", "activation spread", "standard deviation; should neither shrink nor grow with depth"),
     Measure("activation_mean/", "activation mean", "far from 0 against its spread: saturated or biased"),
     Measure("zero_fraction/", "zeros", "share of outputs that are exactly 0; half of a ReLU's is usual"),
@@ -52,7 +58,7 @@ class LayerRow:
     name: str
     """Foreign text."""
     values: Sequence[float]
-    """One for each column, NaN where one is not finite; the newest last."""
+    """One for each column, NaN or Inf where one is not finite; the newest last."""
     last: float
     """The newest value as it was logged."""
 
@@ -69,6 +75,8 @@ class LayersData:
     last_step: int = 0
     points: int = 0
     """Samples of each row, at most."""
+    empty: str = ""
+    """Why there are no rows; empty where there are."""
 
 
 def coloured(measure: Measure, value: float) -> float:
@@ -86,17 +94,28 @@ def row_line(row: LayerRow, measure: Measure, scale: Scale, names: int, width: i
         (f"{_number(row.last):>{VALUE_CELLS}} ", "strong"),
     ]
     room = width - names - VALUE_CELLS - 2
+    wide = cells_of(room, len(row.values))
     for value in row.values[-room:]:
         level = scale.level(coloured(measure, value))
         if value == 0 and measure.log:  # no logarithm, and no fault either
-            line.append(("0", "muted"))
+            line.append((f"{0:<{wide}}", "muted"))
+        elif value == math.inf and measure.from_zero:
+            line.append((f"{'∞':<{wide}}", "muted"))
         elif level in ("nan", "inf"):
-            line.append(("×", "heatnan"))
+            line.append((f"{'×':<{wide}}", "heatnan"))
         elif line[-1][1] == f"heat{level}":
-            line[-1] = (line[-1][0] + " ", line[-1][1])
+            line[-1] = (line[-1][0] + " " * wide, line[-1][1])
         else:
-            line.append((" ", f"heat{level}"))
+            line.append((" " * wide, f"heat{level}"))
     return line
+
+
+def cells_of(room: int, values: int) -> int:
+    """Return how many cells a value is wide, so that few are seen as well: a power of two, which changes rarely."""
+    wide = MOST_CELLS
+    while wide > 1 and values * wide > room:
+        wide //= 2
+    return wide
 
 
 def _scale(measure: Measure, values: Sequence[float]) -> Scale:
@@ -164,11 +183,12 @@ class LayersPanel(Panel):
         for each in data.offered:
             tabs += [(f" {each.title} ", "title" if each == data.measure else "muted"), (" ", "")]
         if not data.rows:
-            empty = "nothing sampled yet: norms and activations are taken every few seconds"
-            return [tabs] if tabs else [], [[(empty, "muted")]]
+            return [tabs] if tabs else [], [[(part, "muted")] for part in folded(data.empty, width)]
         scale = _scale(data.measure, [value for row in data.rows for value in row.values])
         names = _name_cells([row.name for row in data.rows], width)
-        sampled = f"step {data.first_step:,} to {data.last_step:,}, {data.points:,} samples"
+        sampled = f"{data.points:,} samples, step {data.first_step:,} to {data.last_step:,}"
+        if data.points == 1:
+            sampled = f"one sample, at step {data.last_step:,}; one every few seconds"
         head: list[PanelLine] = [
             tabs,
             [(data.measure.about, "muted")],

@@ -10,8 +10,10 @@ from tui.protocol.views import Boundary, Image
 from tui.widgets.drawn.scale import scale_of
 from tui.widgets.panels.base import PanelLine
 
-GREYS: Final = 31
-"""Steps from black to white: more could not be told apart, and each is a style to keep."""
+GREYS: Final = (0, *range(8, 239, 10), 255)
+"""Of 255: more could not be told apart, and these are in the palette of 256, so that they take half as many bytes."""
+LEVELS: Final = 31
+"""Steps of each of red, green and blue: each mixture is a style to keep."""
 CLASS_COLOURS: Final = (
     (86, 156, 242), (238, 123, 77), (123, 194, 117), (242, 196, 94), (190, 132, 245),
     (72, 201, 201), (255, 120, 180), (160, 160, 90), (150, 150, 170), (200, 90, 90),
@@ -22,18 +24,19 @@ Pixel = str
 """``rrggbb`` or a level of a diverging scale."""
 
 
-def picture(image: Image, zoom: int = 1) -> list[PanelLine]:
+def picture(image: Image, zoom: int = 1, span: tuple[float, float] | None = None) -> list[PanelLine]:
     """Return a picture as lines: two rows of pixels each, a pixel `zoom` cells wide.
 
-    Grey levels run from the least to the greatest value; numbers around zero have the colours of heat maps.
+    Grey levels run from the least to the greatest value, or over `span`; numbers around zero have the colours of heat
+    maps.
     """
     if image.shape[-1:] == (3,) and len(image.shape) == 3:
         return _half_blocks(_zoomed(_colours(image), zoom))
-    if any(value < 0 for value in image.values if math.isfinite(value)):
+    if span is None and any(value < 0 for value in image.values if math.isfinite(value)):
         scale = scale_of(image.values)
         levels = [scale.level(value) for value in image.values]
         return _half_blocks(_zoomed(_rows(levels, image.shape), zoom), style="half:{}:{}", nothing="_")
-    return _half_blocks(_zoomed(_rows(_greys(image.values), image.shape), zoom))
+    return _half_blocks(_zoomed(_rows(_greys(image.values, span), image.shape), zoom))
 
 
 def _rows(pixels: Sequence[Pixel], shape: tuple[int, ...]) -> list[list[Pixel]]:
@@ -41,17 +44,33 @@ def _rows(pixels: Sequence[Pixel], shape: tuple[int, ...]) -> list[list[Pixel]]:
     return [list(pixels[row * width : (row + 1) * width]) for row in range(height)]
 
 
-def _greys(values: Sequence[float]) -> list[Pixel]:
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+def _greys(values: Sequence[float], span: tuple[float, float] | None) -> list[Pixel]:
+    low, high = span or span_of(values)
     made = []
     for value in values:
         if not math.isfinite(value):
             made.append("ff5fd2")
             continue
-        level = round(round(_part(value, low, high) * GREYS) / GREYS * 255)
-        made.append(f"{level:02x}" * 3)
+        made.append(f"{_grey(_part(value, low, high)):02x}" * 3)
     return made
+
+
+def _grey(part: float) -> int:
+    """Return the grey nearest to a part of white, 0 to 1."""
+    grey = 255 * part
+    if grey < GREYS[1] / 2:
+        return 0
+    return (
+        255
+        if grey > (GREYS[-2] + 255) / 2
+        else min(GREYS[-2], max(GREYS[1], 8 + 10 * round((grey - 8) / 10)))
+    )
+
+
+def span_of(values: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the greatest finite value; zeros where there is none."""
+    finite = [value for value in values if math.isfinite(value)]
+    return (min(finite), max(finite)) if finite else (0.0, 0.0)
 
 
 def _colours(image: Image) -> list[list[Pixel]]:
@@ -62,7 +81,7 @@ def _colours(image: Image) -> list[list[Pixel]]:
 
     def level(value: float) -> int:
         part = _part(value, low, high) if math.isfinite(value) else 0.0
-        return round(round(part * GREYS) / GREYS * 255)
+        return round(round(part * LEVELS) / LEVELS * 255)
 
     triples = [image.values[at : at + 3] for at in range(0, len(image.values), 3)]
     return _rows(["".join(f"{level(value):02x}" for value in triple) for triple in triples], image.shape)
@@ -116,7 +135,7 @@ def plane(boundary: Boundary, width: int, height: int) -> list[PanelLine]:
     if rows < 1 or columns < 1 or len(boundary.values) != rows * columns:
         return []
     across, down = min(width, columns), min(2 * height, rows) // 2 * 2 or 1
-    span = _value_range(boundary)
+    span = value_range(boundary)
     pixels = [
         [
             _place(boundary, row * rows // down * columns + column * columns // across, span)
@@ -148,7 +167,8 @@ def _place(boundary: Boundary, at: int, span: tuple[float, float]) -> Pixel:
     return class_colour(1.0, 0.7 * (2 * part - 1)) if part >= 0.5 else class_colour(0.0, 0.7 * (1 - 2 * part))
 
 
-def _value_range(boundary: Boundary) -> tuple[float, float]:
+def value_range(boundary: Boundary) -> tuple[float, float]:
+    """Return the values that the two colours of a plane of values stand for."""
     finite = [value for value in boundary.values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)

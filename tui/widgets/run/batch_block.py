@@ -43,6 +43,11 @@ def batch_lines(look: BatchLook, width: int) -> Lines:
     return lines
 
 
+def newest_line(look: BatchLook, width: int) -> list[Span]:
+    """Return the line of the phase that was just done; between two batches that of the loss."""
+    return batch_lines(look, width)[ORDER.index(look.phase or "loss")]
+
+
 _COMING: Final = {
     "loss": "output against target, as one number",
     "backward": "a gradient for every parameter; they were cleared when the batch began",
@@ -112,5 +117,8 @@ class BatchBlock(LiveLines):
         self.show_lines()
 
     def lay_out(self, width: int, height: int) -> Lines:
-        """Return the lines; none before there is a batch."""
-        return [] if self._look is None else batch_lines(self._look, width)[:height]
+        """Return the lines; none before there is a batch; where there is no room, the one that matters and the keys."""
+        if self._look is None:
+            return []
+        lines = batch_lines(self._look, width)
+        return lines if height >= len(lines) else [newest_line(self._look, width), lines[-1]][:height]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.widgets import words
 from tui.widgets.chart.clock_ticks import clock_text
@@ -48,6 +48,12 @@ class BoardState:
     charts: int
     """All that are chosen."""
     enlarged: bool
+    outliers: bool = False
+    """Whether the y axes hold outliers too."""
+    front: str = ""
+    """What is drawn over the rest; empty: nothing."""
+    curves: int = 1
+    """How many there are to bring to the front."""
 
 
 def state_parts(state: BoardState) -> list[Part]:
@@ -56,9 +62,10 @@ def state_parts(state: BoardState) -> list[Part]:
     if state.window is not None:
         low, high = (x_text(x, state.unit) for x in state.window)
         zoom = Part("0", f"{low}–{high}" + (" →" if state.follows else ""), True, "whole")
+    front = Part("b", f"{state.front} in front" if state.front else "to front", bool(state.front), "front(1)")
     pages = f"{state.first}" if state.last <= state.first else f"{state.first}–{state.last}"
     more = state.last - state.first + 1 < state.charts
-    return [
+    parts = [
         Part("w", state.smoothing or "raw", bool(state.smoothing), "smooth(1)"),
         Part("x", state.unit, state.unit != "step", "unit"),
         Part("X", "log x", state.log_x, "log_x"),
@@ -66,8 +73,19 @@ def state_parts(state: BoardState) -> list[Part]:
         zoom,
         Part("c", "choose", action="choose"),
         Part("f", "back" if state.enlarged else "enlarge", state.enlarged, "enlarge"),
+        *([front] if state.curves > 1 else []),
+        Part("Y", "all outliers" if state.outliers else "outliers", state.outliers, "outliers"),
         Part("]" if more else "", f"charts {pages} of {state.charts}", True, "page(1)" if more else ""),
     ]
+    return parts if state.charts else parts[:-1]
+
+
+def overlay_parts(names: list[Part], parts: list[Part]) -> list[Part]:
+    """Return the line for several runs: their names stay where room is short, and how one is brought to the front."""
+    if not names:
+        return parts
+    front = [replace(part, on=True) for part in parts if part.action.startswith("front")]
+    return [*front, *names, *(part for part in parts if not part.action.startswith("front"))]
 
 
 @dataclass(frozen=True)

@@ -27,29 +27,47 @@ class ChartGroup:
 
 
 def split_of(tag: str) -> tuple[str, Role]:
-    """Return what a tag measures and on which data: ``val/loss`` → (``loss``, ``val``); also ``val_loss``."""
-    for separator in ("/", "_"):
-        head, found, rest = (
-            tag.rpartition("/")[2].partition(separator) if separator == "_" else tag.partition("/")
-        )
-        if found and rest and head.lower() in SPLITS:
-            return rest, SPLITS[head.lower()]
+    """Return what a tag measures and on which data: ``val/loss`` → (``loss``, ``val``).
+
+    The split may come first or last, after ``/`` or ``_``: ``val_loss``, ``Loss/val``, ``loss_val``; or with what is
+    measured, as the folders that ``SummaryWriter.add_scalars`` makes: ``Loss_val/Loss``.
+    """
+    head, found, rest = tag.partition("/")
+    name = tag.rpartition("/")[2]
+    ahead = [(head, rest)] if found else []
+    ahead.append((name.partition("_")[0], name.partition("_")[2]))
+    for split, measured in ahead:
+        if measured and split.lower() in SPLITS:
+            return measured, SPLITS[split.lower()]
+    folder = head.lower().removeprefix(rest.lower() + "_") if found and rest else ""
+    if folder in SPLITS:
+        return rest, SPLITS[folder]
+    behind = [(tag.rpartition("/")[0], name)] if found else []
+    behind.append((name.rpartition("_")[0], name.rpartition("_")[2]))
+    for measured, split in behind:
+        if measured and split.lower() in SPLITS:
+            return measured, SPLITS[split.lower()]
     return tag, "other"
 
 
 def chart_groups(tags: Iterable[str]) -> list[ChartGroup]:
-    """Return the charts for these tags: loss, the other metrics, learning rate, gradient norm, the rest."""
+    """Return the charts for these tags: loss, the other metrics, learning rate, gradient norm, the rest.
+
+    What a tag measures is compared without case: ``Loss/train`` and ``val_loss`` have one chart.
+    """
     charts: dict[str, list[tuple[str, Role]]] = {}
-    for tag in sorted(tags):
+    titles: dict[str, str] = {}
+    for tag in sorted(tags, key=lambda tag: (tag != tag.lower(), tag)):  # ours are called in small letters
         if tag.startswith(DETAILS):
             continue
-        title, role = split_of(tag)
+        measured, role = split_of(tag)
+        title = titles.setdefault(measured.casefold() if role != "other" else measured, measured)
         charts.setdefault(title, []).append((tag, role))
     # train under validation under test: the sparse curves must not vanish behind the dense one
     order = {"train": 0, "val": 1, "test": 2, "other": 3}
 
     def rank(title: str) -> tuple[int, str]:
-        if title == "loss":
+        if title.lower() == "loss":
             return 0, title
         if title == LR:
             return 2, title

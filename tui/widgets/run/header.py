@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
 
 from tui.protocol.run import PHASES, SAMPLES_PER_S, RunInfo, phase_tag
 from tui.widgets import words
-from tui.widgets.foreign import one_line
+from tui.widgets.foreign import clean, one_line
 from tui.widgets.live_lines import LiveLines, Span
+from tui.widgets.panels.blocks import folded
 
 Lines = list[list[Span]]
 STATUS_MARKS = {
-    "running": "▶", "paused": "Ⅱ",
+    "starting": "▶", "running": "▶", "paused": "Ⅱ",
     "finished": "✔", "stopped": "■", "failed": "✘", "lost": "✘", "broken": "?", "log": "≡",
 }  # fmt: skip
+RESULT_CELLS: Final = 47
+"""The result of the test set has so many cells, and more where there is room."""
 
 
 @dataclass(frozen=True)
@@ -42,47 +48,88 @@ class HeaderData:
     """Of a paused run: after which phase of the batch it waits; empty where that is not known, or between two."""
     batch: int = 0
     """With `phase`: which batch of the epoch, from 1."""
+    note: str = ""
+    """What an ended run has found out, or what is kept of it and how it goes on; empty where there is neither."""
+    recorded: bool = True
+    """Whether there is a record of it; else no more is known than its name and what it waits for."""
+
+
+def header_before_record(name: str, status: str, doing: str, problem: str = "") -> HeaderData:
+    """Return what the header shows of a run whose record is not there yet, or not read; `doing`: what is waited for."""
+    return HeaderData(
+        name, status, None, 0, None, 0, None, None, None, None, {}, problem, note=doing, recorded=False
+    )
 
 
 def header_lines(data: HeaderData, width: int) -> Lines:
     """Return the three lines of the header."""
-    return [_first(data), bar(data.fraction, width, data.status), _third(data)]
+    if not data.recorded:
+        return [[*_head(data), (" " + data.note, "")], [], [(" " + data.problem, "problem")]]
+    return [_first(data, width), bar(data.fraction, width, data.status), _third(data, width)]
 
 
-def _first(data: HeaderData) -> list[Span]:
+def _first(data: HeaderData, width: int) -> list[Span]:
+    """Return the first line; where room is short, what the others tell as well goes first."""
+    head = _head(data)
+    facts = _facts(data)
+    room = width - sum(cell_len(text) for text, _ in head) - 1
+    full = cell_len(" · ".join(facts))
+    result = _result(data, room - full if room - full >= RESULT_CELLS else RESULT_CELLS)
+    room -= sum(cell_len(text) for text, _ in result)
+    if data.status == "finished" and full > room:  # the bar is full: so are steps and epochs
+        facts = facts[:1:-1] + facts[1:2]
+    return [*head, *result, (" " + _fitting(facts, room), "")]
+
+
+def _head(data: HeaderData) -> list[Span]:
     mark = STATUS_MARKS.get(data.status, "·")
-    epoch = min(data.epoch + (data.status in ("running", "paused")), data.epochs or data.epoch + 1)
-    facts = [f"epoch {epoch}/{data.epochs}" if data.epochs else f"epoch {epoch}"]
-    status = data.status
+    status = f"paused after {data.phase}" if data.status == "paused" and data.phase else data.status
+    return [(f" {data.name} ", "name"), (f" {mark} {status} ", data.status)]
+
+
+def _fitting(facts: list[str], room: int) -> str:
+    """Return as many of the facts as there is room for, the first in any case."""
+    while len(facts) > 1 and cell_len(" · ".join(facts)) > room:
+        facts = facts[:-1]
+    return " · ".join(facts)
+
+
+def _facts(data: HeaderData) -> list[str]:
+    """Return how far it is, and how fast or how long it took; what can be spared comes last."""
+    under_way = data.status in ("running", "paused")
+    epoch = min(data.epoch + under_way, data.epochs or data.epoch + 1)
+    epochs = f"{epoch}/{data.epochs}" if data.epochs else f"{epoch}"
+    step = f"step {data.step:,}/{data.total_steps:,}" if data.total_steps else f"step {data.step:,}"
+    if data.info is None:  # a log of somebody else's tells of no epochs
+        return [step]
+    if under_way or data.status in ("finished", "log"):
+        facts = [f"epoch {epochs}", step]
+    else:  # it ended in an epoch, or before one: these are complete
+        facts = [f"at {step}", f"{epochs} epochs"]
     if data.status == "paused" and data.phase:
-        status = f"paused after {data.phase}"
         facts[0] += f" batch {data.batch:,}"
-    facts.append(f"step {data.step:,}/{data.total_steps:,}" if data.total_steps else f"step {data.step:,}")
     if data.status == "running":
         if data.steps_per_s:
             facts.append(f"{_rate(data.steps_per_s)} steps/s")
-        if SAMPLES_PER_S in data.latest:
-            facts.append(f"{_rate(data.latest[SAMPLES_PER_S])} samples/s")
         if data.remaining_s is not None:
             facts.append(f"{words.duration(data.remaining_s)} left")
-    elif data.info is not None and data.info.train_s is not None:
+        if SAMPLES_PER_S in data.latest:
+            facts.append(f"{_rate(data.latest[SAMPLES_PER_S])} samples/s")
+    elif data.info.train_s is not None:
         facts.append(f"trained {words.duration(data.info.train_s)}")
-    return [
-        (f" {data.name} ", "name"),
-        (f" {mark} {status} ", data.status),
-        *_result(data),
-        (" " + " · ".join(facts), ""),
-    ]
+    return facts
 
 
-def _result(data: HeaderData) -> list[Span]:
-    """Return what the test set has shown, the metrics before the loss; nothing while there is no result."""
+def _result(data: HeaderData, room: int) -> list[Span]:
+    """Return what the test set has shown, the metrics before the loss, as many as there is room for."""
     test = {tag: value for tag, value in data.latest.items() if tag.startswith("test/")}
     if data.status in ("running", "paused") or not test:
         return []
     order = sorted(test, key=lambda tag: (tag == "test/loss", tag))
-    said = " · ".join(f"{tag.removeprefix('test/')} {test[tag]:.4g}" for tag in order[:3])
-    return [(f" test {one_line(said, 40)} ", "result")]
+    parts = [f"{tag.removeprefix('test/')} {test[tag]:.4g}" for tag in order[:3]]
+    while len(parts) > 1 and cell_len(" · ".join(parts)) > room - len(" test  "):
+        parts.pop()
+    return [(f" test {one_line(' · '.join(parts), max(RESULT_CELLS, room - 7))} ", "result")]
 
 
 def _rate(per_s: float) -> str:
@@ -105,9 +152,11 @@ def bar(fraction: float | None, width: int, status: str) -> list[Span]:
     ]
 
 
-def _third(data: HeaderData) -> list[Span]:
+def _third(data: HeaderData, width: int) -> list[Span]:
     if data.problem:
         return [(" " + data.problem, "problem")]
+    if data.note:
+        return [(" " + data.note, "note")]
     facts: list[str] = []
     if data.info is not None:
         facts.append(" ".join(part for part in (data.info.device, data.info.device_name) if part))
@@ -118,7 +167,7 @@ def _third(data: HeaderData) -> list[Span]:
         if data.info.parameters is not None:
             facts.append(f"{data.info.parameters:,} parameters")
         facts.append(f"seed {data.info.seed}")
-    return [(" " + " · ".join(facts), "muted")]
+    return [(" " + _fitting(facts, width - 1), "muted")]
 
 
 def _milliseconds(ms: float) -> str:
@@ -131,10 +180,12 @@ class RunHeader(LiveLines):
     DEFAULT_CSS = """
     RunHeader { height: 3; background: $surface; color: $foreground; }
     RunHeader > .runheader--name { text-style: bold; color: $primary; background: $surface; }
+    RunHeader > .runheader--starting { color: $accent; background: $surface; text-style: bold; }
     RunHeader > .runheader--running { color: $success; background: $surface; }
     RunHeader > .runheader--paused { color: $warning; background: $surface; text-style: bold; }
     RunHeader > .runheader--finished { color: $success; background: $surface; }
-    RunHeader > .runheader--stopped { color: $text-muted; background: $surface; }
+    RunHeader > .runheader--stopped { color: $warning; background: $surface; text-style: bold; }
+    RunHeader > .runheader--note { color: $foreground; background: $surface; }
     RunHeader > .runheader--failed,
     RunHeader > .runheader--lost,
     RunHeader > .runheader--problem { color: $error; background: $surface; text-style: bold; }
@@ -146,7 +197,7 @@ class RunHeader(LiveLines):
     RunHeader > .runheader--result { color: $text; background: $success 30%; text-style: bold; }
     RunHeader > .runheader--muted { color: $text-muted; background: $surface; }
     """
-    STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "result", "muted")
+    STYLES = ("name", *STATUS_MARKS, "done", "cut", "left", "problem", "note", "result", "muted")
     COMPONENT_CLASSES = {f"runheader--{style}" for style in STYLES}
 
     def __init__(self) -> None:
@@ -180,5 +231,8 @@ class RunLog(LiveLines):
         self.show_lines()
 
     def lay_out(self, width: int, height: int) -> Lines:
-        """Return the last lines."""
-        return [[(line, "")] for line in self._tail[-height:]] if height else []
+        """Return the last lines, on as many as each needs: a long one is often why it failed."""
+        if not height or width < 1:
+            return []
+        parts = [part for line in self._tail[-height:] for part in folded(clean(line), width)]
+        return [[(part, "")] for part in parts[-height:]]

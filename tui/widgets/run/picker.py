@@ -51,6 +51,44 @@ class RunTable(RecordTable):
             super().show(shown)
 
 
+class PresetTable(RecordTable):
+    """The presets: what each is, as far as there is room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("home", "scroll_top", "First", "presets.first", "To the first preset", show=False),
+        key("end", "scroll_bottom", "Last", "presets.last", "To the last preset", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(("preset", "what it is"), id=id)
+        self._presets: Sequence[PresetEntry] = ()
+        self._room = 0
+
+    def show_presets(self, presets: Sequence[PresetEntry]) -> None:
+        """Show these presets."""
+        self._presets = presets
+        self._fill()
+
+    def on_resize(self) -> None:
+        """Tell as much of each as there is room for now."""
+        self._fill()
+
+    def _fill(self) -> None:
+        names = [_text(entry.name, "bold" if entry.usable else "dim", 30) for entry in self._presets]
+        longest = max((name.cell_len for name in names), default=0)
+        around = 2 * len(self._titles) * self.cell_padding + self.styles.scrollbar_size_vertical
+        room = max(self.size.width - max(longest, len(self._titles[0])) - around, 10)
+        rows = [
+            (str(entry.path), (name, _text(entry.title, "" if entry.usable else "dim", room)))
+            for entry, name in zip(self._presets, names, strict=True)
+        ]
+        if room != self._room:  # columns become narrower only when they are made anew
+            self._room = room
+            self._rebuild(dict(rows))
+        else:
+            self.show(rows)
+
+
 class RunPicker(Vertical):
     """Two tables: presets above, runs below."""
 
@@ -60,6 +98,8 @@ class RunPicker(Vertical):
     RunPicker #sweep-line { height: 1; padding: 0 1; background: $surface; color: $warning; display: none; }
     RunPicker #presets { height: auto; max-height: 40%; min-height: 4; }
     RunPicker #runs { height: 1fr; }
+    RunPicker RecordTable > .datatable--cursor { background: $background; text-style: none; }
+    RunPicker RecordTable:focus > .datatable--cursor { background: $primary 30%; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         key("tab", "app.focus_next", "Lists", "picker.next", "From the presets to the runs and back", show=False),
@@ -115,7 +155,7 @@ class RunPicker(Vertical):
         """Lay out the tables."""
         if self._with_presets:
             yield Static("Train a preset (Enter)", classes="picker--title", markup=False)
-            yield RecordTable(("preset", "what it is"), id="presets")
+            yield PresetTable(id="presets")
         yield Static("", id="sweep-line", markup=False)
         yield Static("Look at a run (Enter)", id="runs-title", classes="picker--title", markup=False)
         yield RunTable(RUN_COLUMNS, id="runs")
@@ -123,18 +163,7 @@ class RunPicker(Vertical):
     def show_presets(self, presets: Sequence[PresetEntry]) -> None:
         """Fill the table of presets."""
         if self._with_presets:
-            self.query_one("#presets", RecordTable).show(
-                [
-                    (
-                        str(e.path),
-                        (
-                            _text(e.name, "bold" if e.usable else "dim", 30),
-                            _text(e.title, "" if e.usable else "dim", 120),
-                        ),
-                    )
-                    for e in presets
-                ]
-            )
+            self.query_one(PresetTable).show_presets(presets)
 
     def show_runs(self, runs: Sequence[RunEntry], title: str) -> None:
         """Fill the table of runs; `title` says which they are."""

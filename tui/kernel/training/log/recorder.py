@@ -19,7 +19,7 @@ from tui.kernel.training.log.layer_watch import LayerWatch
 from tui.kernel.training.log.losses import loss_log
 from tui.kernel.training.log.machine import MachineWatch
 from tui.kernel.training.log.phases import phase_clock
-from tui.protocol.run import ALLOCATED_BYTES, LOSS, LR, SAMPLES_PER_S, phase_tag
+from tui.protocol.run import ALLOCATED_BYTES, LOSS, LR, SAMPLES_PER_S, STEP_MS, phase_tag
 
 
 class Recorder:
@@ -55,7 +55,7 @@ class Recorder:
         self._flush_at_s = now_s + self.FLUSH_INTERVAL_S
         self._opened_at_s: float | None = None  # None while something else than training goes on
         self._window_s = 0.0
-        self._window_samples = 0
+        self._window_samples = self._window_steps = 0
 
     def loss(self, step: int, loss: torch.Tensor) -> float | None:
         """Note a step's loss; return its value on the CPU, None where it comes later."""
@@ -77,6 +77,7 @@ class Recorder:
         """
         self._step = step
         self._window_samples += samples
+        self._window_steps += 1
         self.clock.step_done()
         if now_s >= self._flush_at_s:
             self._flush_at_s = now_s + self.FLUSH_INTERVAL_S
@@ -111,11 +112,12 @@ class Recorder:
         if phases and self._window_s > 0:
             rates = {phase_tag(phase): mean_ms for phase, mean_ms in phases.items()}
             rates[SAMPLES_PER_S] = self._window_samples / self._window_s
+            rates[STEP_MS] = 1e3 * self._window_s / self._window_steps
             if self._device.type == "cuda":
                 rates[ALLOCATED_BYTES] = float(torch.cuda.memory_allocated(self._device))
             self.scalars(self._step, rates)
         self._window_s = 0.0
-        self._window_samples = 0
+        self._window_samples = self._window_steps = 0
 
     @property
     def loss_so_far(self) -> tuple[float, int]:

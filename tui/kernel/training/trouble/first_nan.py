@@ -20,7 +20,14 @@ from tui.kernel.torch_private import FREEING_GRADIENTS, grad_of
 from tui.kernel.training.batches import is_pair, tensors_in
 from tui.kernel.training.keep.randomness import preserved_randomness
 from tui.kernel.training.parts.experiment import Experiment
-from tui.kernel.training.trouble.first_nan_pass import ForwardTrace, backward_words, largest, what_is_bad
+from tui.kernel.training.trouble.first_nan_pass import (
+    ForwardTrace,
+    backward_words,
+    largest,
+    layer_name,
+    what_is_bad,
+)
+from tui.kernel.training.trouble.rate_too_large import rate_of, too_large_words
 from tui.kernel.training.untouched import restored_buffers
 
 
@@ -46,6 +53,16 @@ def bad_loss_words(failure: Failure) -> str:
         return ""
 
 
+def bad_rate_words(failure: Failure) -> str:
+    """Return that the learning rate is too large, where that is what the failure comes of; else an empty text."""
+    try:
+        if _batch_words(failure.batch):
+            return ""
+        return too_large_words(failure.experiment, failure.steps_done)
+    except Exception:  # noqa: BLE001 - a search after the failure must not hide the failure
+        return ""
+
+
 def bad_update_words(experiment: Experiment) -> str:
     """Return what made parameters NaN or infinite in a step whose loss was finite; empty where it cannot be told.
 
@@ -56,10 +73,12 @@ def bad_update_words(experiment: Experiment) -> str:
         bad = [(name, what_is_bad(gradient)) for name, gradient in named]
         bad = [(name, words) for name, words in bad if words]
         if not bad:
-            return f"its gradients were finite, so the update itself made it so ({_rate(experiment)})"
+            return f"the gradients of that step were finite, so its update itself made it so (lr {_rate(experiment)})"
         name, words = bad[-1]  # the last of the forward pass is the first of the backward pass
-        others = f", and of {len(bad) - 1} more after it" if len(bad) > 1 else ""
-        return f"the loss was finite, and the gradient of {name} {words} in that step{others}"
+        owner, _, own = name.rpartition(".")
+        others = f", and so were {len(bad) - 1} more after it" if len(bad) > 1 else ""
+        place = layer_name(experiment.model, owner)
+        return f"the loss was finite, and the gradient of {place}.{own} was {words} in that step{others}"
     except Exception:  # noqa: BLE001 - a search after the failure must not hide the failure
         return ""
 
@@ -79,48 +98,62 @@ def _batch_words(batch: Any) -> str:
 
 
 def _parameter_words(failure: Failure) -> str:
-    experiment = failure.experiment
-    state = {name: what_is_bad(p) for name, p in experiment.model.named_parameters()}
+    experiment, done = failure.experiment, failure.steps_done
+    model = experiment.model
+    state = {name: what_is_bad(p) for name, p in model.named_parameters()}
     bad = {name: words for name, words in state.items() if words}
     if not bad:
         return ""
-    owners = list(dict.fromkeys(name.rpartition(".")[0] or name for name in bad))
-    some = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
+    owners = list(dict.fromkeys(name.rpartition(".")[0] for name in bad))
+    some = ", ".join(layer_name(model, owner) for owner in owners[:3])
+    some += f" and {len(owners) - 3} more" if len(owners) > 3 else ""
     kinds = " and ".join(sorted({word for words in bad.values() for word in words.split(" and ")}))
-    if failure.steps_done >= failure.step:
+    if done >= failure.step:
         return (
-            f"by step {failure.steps_done} the parameters of {some} are {kinds} as well, and which came first cannot be"
-            " told any more: a GPU hands over its losses some steps late"
+            f"by step {done} the parameters of {some} are {kinds} as well, and which came first cannot be told any"
+            " more: a GPU hands over its losses some steps late"
         )
-    if failure.steps_done == 0:
+    if done == 0:
         return f"the parameters of {some} were {kinds} before the first step"
-    words = f"the parameters of {some} were {kinds} already after step {failure.steps_done}"
-    return f"{words} (its update made them so; {_rate(experiment)}){_way_back(experiment, state)}"
+    head = f"the update of step {done} made parameters {kinds}"
+    way = _way_back(experiment, state)
+    return f"{head}{f': {way}' if way else ''} (lr {_rate(experiment)}; {kinds} in {some})"
 
 
 def _rate(experiment: Experiment) -> str:
-    rate = experiment.optimizer.param_groups[0].get("lr")
-    return f"lr {float(rate):.4g}" if isinstance(rate, int | float | torch.Tensor) else "no lr"
+    rate = rate_of(experiment)
+    return f"{rate:.4g}" if rate is not None else "not known"
 
 
 def _way_back(experiment: Experiment, state: dict[str, str]) -> str:
     """Return where the gradient went bad, if the layers nearer to the loss were spared; else what its trace tells."""
-    trained = [name for name, p in experiment.model.named_parameters() if p.requires_grad]
+    model = experiment.model
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
     owners: dict[str, bool] = {}
     for name in trained:
-        owner = name.rpartition(".")[0] or name
+        owner = name.rpartition(".")[0]
         owners[owner] = owners.get(owner, False) or bool(state[name])
     order = list(owners.items())
     spared = [is_bad for _, is_bad in order].index(False) if not all(owners.values()) else 0
     if spared > 0 and not any(is_bad for _, is_bad in order[spared:]):
+        start, end = order[spared][0], order[spared - 1][0]
         return (
-            f": those of {order[spared][0]} are finite, so it was the gradient, on its way back from there"
-            f" to {order[spared - 1][0]}"
+            f"the gradient went bad on its way back from {layer_name(model, start)}, which is finite, to"
+            f" {layer_name(model, end)}{_between(model, end, start)}"
         )
     states = experiment.optimizer.state.values()
     if any(what_is_bad(list(held.values())) for held in states if isinstance(held, dict)):
-        return ": its gradient was NaN or Inf, as the optimizer's averages show"
+        return "the gradient was NaN or Inf, as the optimizer's averages show"
     return ""
+
+
+def _between(model: nn.Module, first: str, last: str) -> str:
+    """Return which layers without parameters the model holds between two others; empty where there are none."""
+    paths = [path for path, module in model.named_modules() if next(module.children(), None) is None]
+    if first not in paths or last not in paths:
+        return ""
+    found = [layer_name(model, path) for path in paths[paths.index(first) + 1 : paths.index(last)]]
+    return f", past {', '.join(found)}" if 0 < len(found) <= 3 else ""
 
 
 # -- one more pass -------------------------------------------------------------------------------------

@@ -37,10 +37,15 @@ def largest(value: object) -> float:
     return max(found, default=0.0)
 
 
+def layer_name(model: nn.Module, path: str) -> str:
+    """Return how a layer is told: ``layer 3.fc (Linear)``; ``the model`` for the root."""
+    return f"layer {path} ({type(model.get_submodule(path)).__name__})" if path else "the model"
+
+
 @dataclass(frozen=True)
 class _Place:
     name: str
-    """As it is told: ``layers.3 (Linear)``; ``the model`` for the root."""
+    """As it is told, see `layer_name`."""
     module: nn.Module
 
 
@@ -52,7 +57,7 @@ class ForwardTrace:
         """Empty as long as all was finite."""
         self.outputs: list[tuple[str, torch.Tensor]] = []
         """Of the layers, in the order they ran: the tensors that have a graph."""
-        self._model = model
+        self.model = model
         self._thread = threading.get_ident()
         self._entered: list[tuple[_Place, float]] = []  # with the largest value of what came in
         self._last_done = ""
@@ -62,9 +67,8 @@ class ForwardTrace:
         """Put hooks on every module meanwhile."""
         handles: list[torch.utils.hooks.RemovableHandle] = []
         try:
-            for path, module in self._model.named_modules():
-                name = f"{path} ({type(module).__name__})" if path else "the model"
-                place = _Place(name, module)
+            for path, module in self.model.named_modules():
+                place = _Place(layer_name(self.model, path), module)
                 handles.append(module.register_forward_pre_hook(self._before(place), with_kwargs=True))
                 handles.append(module.register_forward_hook(self._after(place)))
             yield
@@ -156,5 +160,6 @@ def backward_words(
         for (name, _), gradient in reversed(list(zip(wanted, gradients, strict=True))):
             bad = what_is_bad(gradient)
             if bad:
-                return f"the gradient of {name} is the first that is {bad}"
+                owner, _, own = name.rpartition(".")
+                return f"the gradient of {layer_name(trace.model, owner)}.{own} is the first that is {bad}"
     return found[0] if found else ""

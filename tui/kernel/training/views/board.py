@@ -41,6 +41,8 @@ class Views:
         self._previews = Allowance(0.001)
         self._left_out: set[str] = set()
         self._is_absent: set[str] = set()
+        self.shows_evaluations = False
+        """Whether an evaluation has given a picture."""
 
     @property
     def next_at_s(self) -> float:
@@ -89,6 +91,7 @@ class Views:
         else:
             try:
                 for name, view in gathering.views(step):
+                    self.shows_evaluations = True
                     self._make(name, lambda view=view: view)  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - it must not end the run
                 self._leave_out("confusion", error)
@@ -98,12 +101,14 @@ class Views:
             self._left_out.add("classes")
             self._say(f"there is no confusion matrix: it would have more than {MAX_COUNTED} classes")
 
-    def previewed(self, shown: object, step: int, epoch: int, *, last: bool) -> None:
-        """Write what the preset's own `preview` returned."""
+    def previewed(self, shown: object, step: int, epoch: int, *, last: bool) -> bool:
+        """Write what the preset's own `preview` returned, if that is due or with `last`; return whether it was."""
         start_s = perf_counter()
-        if last or start_s >= self._previews.next_at_s:
-            self._make("preview", lambda: preview_view(shown, step, epoch))
-            self._previews.spent(start_s, perf_counter())
+        if not last and start_s < self._previews.next_at_s:
+            return False
+        self._make("preview", lambda: preview_view(shown, step, epoch))
+        self._previews.spent(start_s, perf_counter())
+        return True
 
     def _make(self, name: str, make: Callable[[], View | None]) -> None:
         if name in self._left_out or name in self._is_absent:

@@ -6,13 +6,17 @@ from typing import Final
 
 import torch
 
-from tui.kernel.training.views.images import image_of, picture_shape, thinned
+from tui.kernel.training.views.images import image_of, picture_shape, rounded, thinned
 from tui.kernel.training.views.tasks import Task, class_probabilities
 from tui.protocol.views import Image, WorstSample
 
 KEPT: Final = 24
 MAX_NUMBERS: Final = 16
 """Of an input, target or output that is told as text, or of one that is kept at all and is no picture."""
+
+LEAST_CURVE: Final = 5
+"""Numbers of a target from which on it is a curve, to be drawn rather than told."""
+MOST_CURVE: Final = 64
 
 Row = dict[str, torch.Tensor]
 
@@ -37,11 +41,14 @@ class WorstKeeper:
         """
         worst, where = losses.topk(min(KEPT, len(losses)))  # a NaN counts as the highest
         rows = {"loss": worst, "index": where + first}
-        rows["target"] = _thin(target).index_select(0, where)
-        rows["output"] = (output if self._task == "classes" else _thin(output)).index_select(0, where)
+        drawn = self._task == "values" and output.shape == target.shape
+        keep = _drawable if drawn else _thin
+        rows["target"] = keep(target).index_select(0, where)
+        rows["output"] = (output if self._task == "classes" else keep(output)).index_select(0, where)
         if isinstance(inputs, torch.Tensor) and inputs.dim() > 1 and len(inputs) == len(losses):
-            is_picture = picture_shape(tuple(inputs.shape[1:])) and not inputs.is_complex()
-            rows["input"] = (thinned(inputs) if is_picture else _thin(inputs)).index_select(0, where)
+            rows["input"] = (thinned(inputs) if _is_picture(inputs[0]) else _thin(inputs)).index_select(
+                0, where
+            )
         kept = self._kept
         if kept is not None and (
             kept.keys() != rows.keys()
@@ -51,6 +58,8 @@ class WorstKeeper:
                 name: row for name, row in rows.items() if name != "input"
             }  # batches of sequences, padded
             kept = {name: row for name, row in kept.items() if name != "input"}
+            for name in ("target", "output"):
+                rows[name], kept[name] = _of_one_shape(rows[name], kept[name])
         if kept is not None:
             rows = {name: torch.cat([kept[name], row]) for name, row in rows.items()}
             best = rows["loss"].topk(min(KEPT, len(rows["loss"]))).indices
@@ -74,8 +83,17 @@ class WorstKeeper:
         ):
             image, text = _shown(rows["input"][place]) if "input" in rows else (None, "")
             sure = confidence[place] if confidence else None
-            target = _told(rows["target"][place], names)
-            shown.append(WorstSample(index, loss, target, predicted[place], sure, image, text))
+            wanted, made = rows["target"][place], rows["output"][place]
+            if self._task == "values" and _is_picture(made):
+                shown.append(
+                    WorstSample(index, loss, "", "", None, image, text, image_of(wanted), image_of(made))
+                )
+            elif self._task == "values" and made.numel() >= LEAST_CURVE:
+                curves = rounded(wanted), rounded(made)
+                shown.append(WorstSample(index, loss, "", "", None, image, text, None, None, *curves))
+            else:
+                target = _told(wanted, names)
+                shown.append(WorstSample(index, loss, target, predicted[place], sure, image, text))
         return tuple(shown)
 
     def _predictions(
@@ -97,8 +115,29 @@ def _thin(rows: torch.Tensor) -> torch.Tensor:
     return rows.flatten(1)[:, : MAX_NUMBERS + 1] if rows.dim() > 1 else rows
 
 
+def _drawable(rows: torch.Tensor) -> torch.Tensor:
+    """Return what is drawn of each row: a picture, or a curve of at most `MOST_CURVE` numbers."""
+    if _is_picture(rows[0]):
+        return thinned(rows)
+    flat = rows.flatten(1) if rows.dim() > 1 else rows.unsqueeze(1)
+    return flat[:, :: -(-flat.size(1) // MOST_CURVE)]
+
+
+def _is_picture(row: torch.Tensor) -> bool:
+    return picture_shape(tuple(row.shape)) and not row.is_complex()
+
+
+def _of_one_shape(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both as they are, or flat and as long as the shorter one: sequences of several lengths."""
+    if first.shape[1:] == second.shape[1:]:
+        return first, second
+    flat = first.flatten(1), second.flatten(1)
+    length = min(each.size(1) for each in flat)
+    return flat[0][:, :length], flat[1][:, :length]
+
+
 def _shown(row: torch.Tensor) -> tuple[Image | None, str]:
-    if picture_shape(tuple(row.shape)) and not row.is_complex():
+    if _is_picture(row):
         return image_of(row), ""
     return None, _told(row, ())
 

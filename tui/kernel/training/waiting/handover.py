@@ -18,7 +18,7 @@ from tui.kernel.training.batches import tensors_in
 from tui.kernel.training.parts.experiment import Loader
 from tui.kernel.training.progress import Progress
 from tui.protocol.messages import RunPhase
-from tui.protocol.run import KnobValue, RunStatus
+from tui.protocol.run import KnobValue, RunStatus, told_epoch
 
 OF_A_BATCH: Final = ("loss", "output", "batch")
 """Names that are given at a pause and go with it."""
@@ -53,6 +53,13 @@ class RunHandle:
         return self.progress.epoch
 
     @property
+    def epoch_now(self) -> int:
+        """The epoch in progress, from 1; once the run has ended those completed."""
+        last = self.knobs.get("epochs")
+        is_past_last = last == self.epoch and self.progress.batch == 0  # it evaluates, and trains no more
+        return told_epoch(self.status, self.epoch, self.epoch if is_past_last else None)
+
+    @property
     def step(self) -> int:
         """Optimizer steps completed."""
         return self.progress.step
@@ -65,7 +72,7 @@ class RunHandle:
         model = type(self.model).__name__ if self.model is not None else "no model yet"
         after = f" after {self.phase}" if self.phase else ""
         return (
-            f"<run {self.folder.name}: {self.status}{after}, epoch {self.epoch}, step {self.step}, {model};"
+            f"<run {self.folder.name}: {self.status}{after}, epoch {self.epoch_now}, step {self.step}, {model};"
             " .model .optimizer .scheduler .loss .output .batch .loaders .knobs .folder>"
         )
 
