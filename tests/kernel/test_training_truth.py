@@ -250,7 +250,7 @@ trainer.join()
     assert child.stdout is not None
     try:
         folder = Path(child.stdout.readline().strip())
-        wait_for(lambda: (folder / "checkpoints" / "last.pt").exists())
+        wait_for((folder / "checkpoints" / "last.pt").exists)
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
