@@ -219,7 +219,7 @@ def _rank(value: float | None, *, larger: bool) -> float:
 
 def _on_unseen_first(metrics: Sequence[str], runs: Sequence[ComparedRun]) -> list[str]:
     """Return the metrics with those in front that are of data the runs have not learned from, where half have them."""
-    from tui.widgets.run.groups import split_of
+    from tui.protocol.metrics import split_of
 
     def told_late(tag: str) -> bool:
         unseen = split_of(tag)[1] in ("val", "test")

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.protocol.metrics import split_of
 from tui.protocol.run import DETAILS
-from tui.widgets.run.groups import chart_groups, split_of
+from tui.widgets.run.groups import chart_groups
 
 OURS = [
     "train/loss", "val/loss", "test/loss", "train/accuracy", "val/accuracy", "lr", "grad_norm", "samples_per_s",

@@ -15,11 +15,12 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tui.protocol.preset import Knob, PresetError, PresetInfo
 from tui.protocol.run import RunInfo, RunLabels, RunSettings
-from tui.runs.compare import ComparedRun, RunTable, differences, scatter, usual_metrics
+from tui.runs.compare import ComparedRun, RunTable, differences, metrics_of, scatter, usual_metrics
 from tui.runs.filtering import FilterError, matching, parse_filter
 from tui.runs.labels import parse_tags, read_labels, write_labels
 from tui.runs.metric_cache import Metric
 from tui.runs.record import RunRecord
+from tui.runs.series import Series
 from tui.runs.sweep_plan import SweepError, plan_sweep
 
 INFO = RunInfo("", "run", "finished", "digits", {}, "cpu", 0, "2026-11-23T10:00:00+00:00", 1, "here")
@@ -220,3 +221,20 @@ def test_what_no_run_could_begin_with_is_said_before_any_does() -> None:
     for text, words in (("epochs=0,2", "epochs must be 1"), ("lr=,", "lr= wants values")):
         with pytest.raises(SweepError, match=words):
             plan_sweep(text, preset)
+
+
+@pytest.mark.parametrize(
+    ("tags", "main"),
+    [
+        (("Loss/train", "Loss/val", "lr"), "Loss/val"),
+        (("train_f1", "eval_f1", "eval_Loss"), "eval_Loss"),
+        (("speed", "loss_train"), "loss_train"),
+        (("Loss/val", "val/accuracy"), "val/accuracy"),
+        (("a", "b"), "a"),
+        ((), ""),
+    ],
+)
+def test_a_foreign_log_is_told_by_its_loss_on_unseen_data(tags: tuple[str, ...], main: str) -> None:
+    series = {tag: Series.of([1], [0.5]) for tag in tags}
+    log = RunRecord(Path("log"), "unknown", None)
+    assert ComparedRun(log, RunLabels(), metrics_of(series)).main_metric == main

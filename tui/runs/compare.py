@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tui.protocol.run import KnobValue, RunLabels, RunSettings
+from tui.protocol.metrics import split_of
+from tui.protocol.run import DETAILS, KnobValue, RunLabels, RunSettings
 from tui.runs.hparams import read_hparams
 from tui.runs.index import event_files, list_runs
 from tui.runs.labels import read_labels
@@ -66,7 +67,9 @@ class ComparedRun:
     @property
     def main_metric(self) -> str:
         """The tag by which it is told first; empty where it has none."""
-        return next((tag for tag in MAIN if tag in self.metrics), next(iter(self.metrics), ""))
+        if known := next((tag for tag in MAIN if tag in self.metrics), ""):
+            return known
+        return min(self.metrics, key=_rank, default="")
 
 
 class RunTable:
@@ -157,6 +160,12 @@ def load_run(record: RunRecord, stopped: Callable[[], bool] = lambda: False) -> 
     return ComparedRun(fresh, read_labels(record.folder), metrics_of(reader.series), _foreign(fresh))
 
 
+def _rank(tag: str) -> tuple[int, bool]:
+    """Return the place of a tag that is not one of ours: unseen data first, the loss before other metrics."""
+    measured, split = split_of(tag)
+    return ("test", "val", "train", "other").index(split), measured.lower() != "loss"
+
+
 def _foreign(record: RunRecord) -> Mapping[str, KnobValue]:
     return read_hparams(record.folder) if record.status == "unknown" else {}
 
@@ -165,7 +174,7 @@ def metrics_of(series: Mapping[str, Series]) -> dict[str, Metric]:
     """Return the metrics of a run's evaluations and of its training; where there are none, some of what there is."""
     from tui.runs.summary import best
 
-    wanted = [tag for tag in series if tag.startswith(("val/", "test/", "train/"))]
+    wanted = [tag for tag in series if not tag.startswith(DETAILS) and split_of(tag)[1] != "other"]
     metrics = {}
     for tag in wanted or list(series)[:20]:
         point = series[tag].last

@@ -6,14 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tui.protocol.metrics import split_of
 from tui.protocol.run import DETAILS, GRAD_NORM, LR
 from tui.widgets.chart import Role
-
-SPLITS: Final[dict[str, Role]] = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "eval": "val",
-    "test": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,30 +19,6 @@ class ChartGroup:
     tags: tuple[tuple[str, Role], ...]
     shown: bool = True
     """Whether it is shown unless one has chosen otherwise."""
-
-
-def split_of(tag: str) -> tuple[str, Role]:
-    """Return what a tag measures and on which data: ``val/loss`` → (``loss``, ``val``).
-
-    The split may come first or last, after ``/`` or ``_``: ``val_loss``, ``Loss/val``, ``loss_val``; or with what is
-    measured, as the folders that ``SummaryWriter.add_scalars`` makes: ``Loss_val/Loss``.
-    """
-    head, found, rest = tag.partition("/")
-    name = tag.rpartition("/")[2]
-    ahead = [(head, rest)] if found else []
-    ahead.append((name.partition("_")[0], name.partition("_")[2]))
-    for split, measured in ahead:
-        if measured and split.lower() in SPLITS:
-            return measured, SPLITS[split.lower()]
-    folder = head.lower().removeprefix(rest.lower() + "_") if found and rest else ""
-    if folder in SPLITS:
-        return rest, SPLITS[folder]
-    behind = [(tag.rpartition("/")[0], name)] if found else []
-    behind.append((name.rpartition("_")[0], name.rpartition("_")[2]))
-    for measured, split in behind:
-        if measured and split.lower() in SPLITS:
-            return measured, SPLITS[split.lower()]
-    return tag, "other"
 
 
 def chart_groups(tags: Iterable[str]) -> list[ChartGroup]:
