@@ -18,6 +18,7 @@ from tui.client import news
 from tui.client.errors import KernelRefused
 from tui.client.session import KernelSession
 from tui.protocol.models import FileClass, ListClasses, OpenRun
+from tui.protocol.run import told_epoch
 from tui.widgets.builder.questions import Choice, Question, among
 from tui.widgets.builder.storing import StoreRefused, read
 from tui.widgets.file_prompt import FilePrompt, Refused
@@ -166,7 +167,10 @@ class BuilderOutside(BuilderOpening):
         choices = []
         for record in list_runs(paths.runs_dir())[:MOST_RUNS]:
             info = record.info
-            at = f"epoch {info.epoch}/{info.epochs or '?'}, {info.experiment}" if info is not None else ""
+            at = ""
+            if info is not None:
+                epoch = told_epoch(record.status, info.epoch, info.epochs)
+                at = f"epoch {epoch}/{info.epochs or '?'}, {info.experiment}"
             choices.append(
                 Choice(str(record.folder), record.name, f"{record.status} · {at} · {record.id[:15]}")
             )

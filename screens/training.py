@@ -123,7 +123,9 @@ class TrainingScreen(
         self._folder = folder
         self.show_part("run")
         if (own := self.own_run) is not None:
-            self.pane.announce(name_in_id(folder.name), READING, status=own.status if own.step else "starting")
+            self.pane.announce(
+                name_in_id(folder.name), READING, status=own.status if own.step else "starting"
+            )
         self.pane.open(folder, announced=own is not None)
         self.pane.steer(self.own_run)
         self.show_batch()

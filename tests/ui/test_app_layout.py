@@ -177,7 +177,9 @@ async def test_too_few_rows_are_noticed_as_too_few_columns_are() -> None:
         assert not shown(app.screen.query_one("#body"))
 
 
-async def test_the_last_of_several_sizes_counts_also_where_the_event_of_an_earlier_one_comes_after_it() -> None:
+async def test_the_last_of_several_sizes_counts_also_where_the_event_of_an_earlier_one_comes_after_it() -> (
+    None
+):
     app = make_app(FakeSession())
     async with opened(app, (120, 40)) as pilot:
         screen = app.screen

@@ -15,7 +15,6 @@ from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-
 KEYS_CELLS = 12
 """So wide is the column of keys at most: many keys of one action go below each other."""
 
@@ -51,7 +50,9 @@ class HelpScreen(ModalScreen[None]):
     def table(self) -> Table:
         """Return the table of keys, those of the screen first."""
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
-        table.add_column(style=f"bold {self.app.theme_variables.get('accent', 'yellow')}", max_width=KEYS_CELLS)
+        table.add_column(
+            style=f"bold {self.app.theme_variables.get('accent', 'yellow')}", max_width=KEYS_CELLS
+        )
         table.add_column(ratio=1)
         for title, rows in grouped(self._shown):
             table.add_row(Text(title, style="dim"), "")

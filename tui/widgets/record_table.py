@@ -92,6 +92,9 @@ class RecordTable(DataTable[Text]):
         scroll = self.scroll_offset
         self.clear(columns=True)  # with the columns, or they keep the width of rows long gone
         self._lay_out()
+        # now, since the table works them out when it is idle and would keep a picture made before
+        for column, cells in zip(self.ordered_columns, zip(*wanted.values(), strict=True), strict=False):
+            column.content_width = max(column.content_width, *(cell.cell_len for cell in cells))
         for key, cells in wanted.items():
             self.add_row(*cells, key=key)
         self._shown = wanted

@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from tui.protocol.run import PHASES, SAMPLES_PER_S, RunInfo, phase_tag
+from tui.protocol.run import PHASES, SAMPLES_PER_S, RunInfo, phase_tag, told_epoch
 from tui.widgets import words
 from tui.widgets.foreign import clean, one_line
 from tui.widgets.live_lines import LiveLines, Span
@@ -97,7 +97,7 @@ def _fitting(facts: list[str], room: int) -> str:
 def _facts(data: HeaderData) -> list[str]:
     """Return how far it is, and how fast or how long it took; what can be spared comes last."""
     under_way = data.status in ("running", "paused")
-    epoch = min(data.epoch + under_way, data.epochs or data.epoch + 1)
+    epoch = told_epoch(data.status, data.epoch, data.epochs)
     epochs = f"{epoch}/{data.epochs}" if data.epochs else f"{epoch}"
     step = f"step {data.step:,}/{data.total_steps:,}" if data.total_steps else f"step {data.step:,}"
     if data.info is None:  # a log of somebody else's tells of no epochs
