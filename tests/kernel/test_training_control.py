@@ -104,7 +104,7 @@ def test_a_paused_run_gives_its_live_objects(
     assert isinstance(run.namespace["optimizer"], torch.optim.Adam)
     loss = nn.CrossEntropyLoss()(output, batch[1])
     assert torch.equal(loss, run.namespace["loss"])  # type: ignore[arg-type]
-    assert "paused, epoch 0, step 1" in repr(run.namespace["run"])
+    assert "paused, epoch 1, step 1" in repr(run.namespace["run"])
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
