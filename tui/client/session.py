@@ -17,6 +17,7 @@ from tui import paths
 from tui.client import launch, registry
 from tui.client.deathwatch import wait_for_end
 from tui.client.errors import KernelDied, NotAKernel
+from tui.client.handshake import adopt, check_subshells, check_version, first_answer
 from tui.client.lanes import Lanes
 from tui.client.news import EventHeard, KernelEnded, KernelState, News, StateChanged, StatusRead
 from tui.client.registry import SessionInfo
@@ -24,7 +25,6 @@ from tui.client.waiting import within
 from tui.protocol.codec import DecodeError, decode
 from tui.protocol.messages import (
     EVENT,
-    VERSION,
     Event,
     GetStatus,
     KernelStatus,
@@ -33,17 +33,14 @@ from tui.protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from tui.client.connection import Channel, Connection, Message
+    from tui.client.connection import Connection, Message
 
 R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
-READY_TIMEOUT_S = 60.0
-ASK_AGAIN_S = 3.0
 STATUS_TIMEOUT_S = 20.0
 TERMINATE_TIMEOUT_S = 25.0
-BOOT_PATH = str(launch.BOOT)
 
 
 class KernelSession:
@@ -153,16 +150,12 @@ class KernelSession:
         if self.process is not None:
             self._watch = asyncio.create_task(self._watch_process())
         try:
-            about = await self._first_answer(self._connection)
-            if "kernel subshells" not in about.get("supported_features", ()):
-                raise launch.LaunchError(
-                    f"that kernel ({about.get('implementation')} {about.get('implementation_version')}) has no "
-                    "subshells: torchtui needs ipykernel 7 or later there"
-                )
+            fresh = self.process is not None and self.process.child is not None
+            check_subshells(await first_answer(self._connection, fresh=fresh))
             self._lanes = Lanes(self._connection)
             await self._lanes.open()
             if self.foreign:
-                await self._adopt(self._lanes)
+                await adopt(self._lanes)
             status = await self.ask(GetStatus(), timeout_s=STATUS_TIMEOUT_S)
         except KernelDied as died:
             raise launch.LaunchError(self._why_not(str(died))) from None
@@ -170,43 +163,11 @@ class KernelSession:
             if self.foreign:
                 raise NotAKernel(f"no kernel answers at {connection_file}") from None
             raise launch.LaunchError(self._why_not("the kernel does not answer")) from None
-        if status.protocol != VERSION:
-            raise launch.LaunchError(
-                f"the kernel speaks version {status.protocol} of torchtui's protocol and this is version {VERSION}; "
-                "attach with the torchtui that started it"
-            )
+        check_version(status)
         if self.foreign:
             self._watch_foreign(status, connection_file)
         self._set_state("busy" if status.cell_running else "idle")
         self._ready.set()
-
-    async def _first_answer(self, connection: Connection) -> Message:
-        """Ask the kernel what it is until it answers.
-
-        One that is up is asked on the control channel, which is answered also while a cell runs. One that we have just
-        started is asked on the shell channel: ipykernel begins to read it last, and a message that comes on the
-        control channel before ipykernel listens there can leave that channel deaf.
-        """
-        fresh = self.process is not None and self.process.child is not None
-        channel: Channel = "shell" if fresh else "control"
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    return await connection.request(
-                        "kernel_info_request", {}, channel=channel, timeout_s=ASK_AGAIN_S
-                    )
-
-    async def _adopt(self, lanes: Lanes) -> None:
-        """Load our side into a foreign kernel, past the cell that it may be running."""
-        from tui.client.cells import adoption_code
-
-        code = adoption_code(BOOT_PATH)
-        content = {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
-        reply = await lanes.jupyter("execute_request", content, timeout_s=READY_TIMEOUT_S)
-        if reply.get("status") != "ok":
-            raise launch.LaunchError(
-                f"torchtui cannot run in that kernel: {reply.get('ename')}: {reply.get('evalue')}"
-            )
 
     def _watch_foreign(self, status: KernelStatus, connection_file: Path) -> None:
         info = SessionInfo(
