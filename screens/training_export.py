@@ -13,6 +13,7 @@ from textual import work
 from screens.base import BaseScreen
 from screens.run_pane import RunPane
 from tui.client.errors import KernelDied, KernelRefused
+from tui.protocol.run import RunInfo
 from tui.protocol.training import ExportModel
 from tui.widgets import words
 from tui.widgets.file_prompt import FilePrompt, Kind, Refused
@@ -43,6 +44,10 @@ class TrainingExport(BaseScreen):
     @property
     def pane(self) -> RunPane:
         """What shows the run; the screen's."""
+        raise NotImplementedError
+
+    def preset_file(self, info: RunInfo) -> Path | None:
+        """Return the file that a run was made from; None where it is gone. The screen's."""
         raise NotImplementedError
 
     @work(exclusive=True, group="export")
@@ -110,7 +115,11 @@ class TrainingExport(BaseScreen):
             checkpoint: Literal["now", "last", "best"] = "last" if folder else "now"
             if path.name.endswith(BEST):
                 folder, checkpoint = str(reader.folder), "best"
-            request = ExportModel(MODELS[path.suffix], str(path), folder, checkpoint, overwrite)
+            info = reader.record.info
+            preset = await asyncio.to_thread(self.preset_file, info) if folder and info is not None else None
+            request = ExportModel(
+                MODELS[path.suffix], str(path), folder, checkpoint, overwrite, str(preset or "")
+            )
             exported = await self.session.ask(request)
             detail = f": {exported.detail}" if exported.detail else ""
             return f"{exported.path}, {words.size(exported.size_bytes)}{detail}"

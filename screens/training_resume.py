@@ -58,11 +58,14 @@ class TrainingResume(BaseScreen):
         else:
             self._resume(record.folder, record.info)
 
-    def _resume(self, folder: Path, info: RunInfo) -> None:
+    def preset_file(self, info: RunInfo) -> Path | None:
+        """Return the file that a run was made from; None where it is gone."""
         path = next((each.path for each in self._presets() if each.name == info.experiment), None)
         path = path or Path(info.experiment)
-        if not path.is_file():
-            path = folder / SOURCE_FILE
+        return path.absolute() if path.is_file() else None
+
+    def _resume(self, folder: Path, info: RunInfo) -> None:
+        path = self.preset_file(info) or folder / SOURCE_FILE
         try:
             spec = self.spec_for(path)
         except (PresetError, OSError) as error:

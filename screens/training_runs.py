@@ -213,7 +213,7 @@ class TrainingRuns(TrainingSweeps):
         if len(runs) > len(named):
             named.append(f"… and {len(runs) - len(named)} more")
         if hidden := len(self.shelf.marked_runs()) - len(runs):
-            named.append(f"{hidden} more marked, which the filter leaves out, stay.")
+            named.append(f"Kept: {hidden} more marked, which the filter leaves out.")
         text = "\n".join([*named, "Their curves, checkpoints and logs are removed for good."])
         answers = (("keep", "Keep"), ("delete", f"Delete {len(runs)}"))
         question = Question(f"Delete {len(runs)} runs?", text, answers, cancel="keep")

@@ -192,7 +192,10 @@ class SessionApp(OfferingApp):
             await self.session.close()
         else:
             self._ending = True
-            self.notify("Ending the kernel… ctrl+q again kills it", timeout=60)
+            told = "Ending the kernel… ctrl+q again kills it"
+            if self.next_session is not None:
+                told = f"Going to session {self.next_session.id}; the kernel of this one ends first"
+            self.notify(told, timeout=60)
             self.workers.cancel_group(self, "session")
             await self.session.shutdown()
         self.exit(0)

@@ -126,6 +126,26 @@ def test_the_last_and_the_best_checkpoint_of_a_folder(
         assert torch.allclose(program(X), rebuilt(kept)(X), atol=1e-6)
 
 
+def test_a_preset_that_finds_its_data_beside_itself(
+    trainer: Trainer, write_preset: WritePreset, tmp_path: Path
+) -> None:
+    torch.save(torch.randn(20, 6), tmp_path / "rows.pt")
+    own = """
+        from pathlib import Path
+
+        def data():
+            rows = torch.load(Path(__file__).parent / "rows.pt")
+            return {"train": DataLoader(TensorDataset(rows, torch.zeros(20).long()), 5)}
+    """
+    preset = write_preset(model=PLAIN, data=own)
+    folder = ended(trainer, preset, tmp_path / "runs")
+    path = tmp_path / "net.pt2"
+    with pytest.raises(ExportError, match=r"rows\.pt"):  # of the copy in the run's folder alone
+        export_folder(ExportModel("torch_export", str(path), checkpoint="last"), folder)
+    export_folder(ExportModel("torch_export", str(path), checkpoint="last", preset=preset), folder)
+    assert torch.export.load(path).module()(X).shape == (7, 2)
+
+
 def test_a_model_that_a_step_calls_with_names(
     trainer: Trainer, write_preset: WritePreset, tmp_path: Path
 ) -> None:

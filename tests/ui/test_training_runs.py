@@ -337,7 +337,7 @@ async def test_marked_runs_that_the_filter_leaves_out_are_not_deleted(root: Path
         await until(pilot, lambda: "Delete 2 marked" in screen_text(pilot.app))
         pilot.app.screen.query_one("#delete-marked", Button).press()
         await until(
-            pilot, lambda: "1 more marked, which the filter leaves out, stay" in screen_text(pilot.app)
+            pilot, lambda: "Kept: 1 more marked, which the filter leaves out" in screen_text(pilot.app)
         )
         pilot.app.screen.query_one("#delete", Button).press()
         await until(pilot, lambda: not names(pilot))

@@ -130,3 +130,14 @@ def test_the_curve_in_front_lies_over_the_others_and_these_are_dimmed() -> None:
     assert set(glyphs) == {"1"}
     dimmed = {style for line in front[1:] for style in line.styles if style.startswith(("run-1", "run-2"))}
     assert dimmed <= {"run-1-band", "run-2-band"}
+
+
+@pytest.mark.parametrize("cursor", [None, 99.0])
+def test_where_there_is_little_room_values_come_before_labels(cursor: float | None) -> None:
+    curves = (
+        Curve("train", Series.of(STEPS, np.full(100, 1.69e-4)), "train"),
+        Curve("val", Series.of([99], [0.01498]), "val"),
+        Curve("test", Series.of([99], [0.005893]), "test"),
+    )
+    legend = legend_of(drawn(ChartData("loss", curves, View(0, 100, cursor=cursor)), (40, 12)))
+    assert all(value in legend for value in ("1.69e-4", "● 0.01498", "◆ 0.005893"))

@@ -134,7 +134,9 @@ def test_dead_units_large_updates_waiting_and_full_memory_are_told() -> None:
     assert "72% of the units of layers.1" in only(alerts(of(dead_fraction__layers_dot_1=[0.72]))).text
     assert "too high" in only(alerts(of(update_ratio__a=[-0.5]))).text
     assert "hardly anything" in only(alerts(of(update_ratio__a=[-7.0]))).text
-    assert "90%" in only(alerts(of(time__data_ms=[9.0], time__forward_ms=[1.0]))).text
+    assert not alerts(of(update_ratio__a=[-3.0, -7.0], lr=[0.1, 0.0001]))  # the schedule has come to its end
+    assert "90%" in only(alerts(of(time__data_ms=[9.0] * 3, time__forward_ms=[1.0] * 3))).text
+    assert not alerts(of(time__data_ms=[9.0], time__forward_ms=[1.0]))
     found = alerts(of(memory__free_bytes=[2.0**20], memory__reserved_bytes=[2.0**30]))
     assert "1 MiB free, 1,024 MiB reserved" in only(found).text
 

@@ -327,3 +327,6 @@ class ExportModel(Request[Exported]):
     """A run directory; empty: the run of this kernel."""
     checkpoint: Literal["now", "last", "best"] = "now"
     overwrite: bool = False
+    preset: str = ""
+    """With `folder`, the absolute path of the file that the run was made from, as the presets find their data beside
+    it; empty: it is gone."""

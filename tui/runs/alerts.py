@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui.protocol.metrics import has_a_better, larger_is_better
-from tui.protocol.run import LOSS, PHASES, phase_tag
+from tui.protocol.run import LOSS, LR, PHASES, phase_tag
 from tui.runs.series import Series
 
 AlertKind = Literal[
@@ -30,6 +30,8 @@ AlertKind = Literal[
     "memory",
 ]
 
+FEW_WINDOWS: Final = 3
+"""Measurements of half a second below which nothing is said of the loader."""
 RECENT: Final = 256
 """Points of a dense curve that a rule looks at."""
 VAL_LOSS: Final = "val/loss"
@@ -221,9 +223,16 @@ def _updates(series: SeriesByTag) -> Iterator[Alert]:
         size = f"{10**middle:.0%}" if middle < 0.3 else f"{10**middle:.2g} times their size"
         text = f"each step changes the parameters by {size}: the learning rate is probably too high"
         yield Alert("update", False, step, text)
-    elif middle < -5.5:
+    elif middle < -5.5 and not _is_annealed(series):
         text = f"each step changes the parameters by 1 part in {10**-middle:.0e}: hardly anything is learned"
         yield Alert("update", False, step, text)
+
+
+def _is_annealed(series: SeriesByTag) -> bool:
+    """Whether the learning rate has come down to next to nothing: small steps are then what was asked for."""
+    rates = series.get(LR)
+    last, top = (rates.last, rates.best(largest=True)) if rates is not None else (None, None)
+    return last is not None and top is not None and last.value < 0.03 * top.value
 
 
 def _data(series: SeriesByTag) -> Iterator[Alert]:
@@ -232,6 +241,8 @@ def _data(series: SeriesByTag) -> Iterator[Alert]:
     points = {phase: series[tag].last for phase, tag in tags.items() if tag in series}
     total_ms = sum(point.value for point in points.values() if point is not None)
     data = points.get("data")
+    if any(len(series[tag]) < FEW_WINDOWS for tag in tags.values() if tag in series):
+        return  # the first batches also pay for the start of the loader
     if data is not None and total_ms > 0 and data.value / total_ms > 0.5 and data.value > 0.5:
         text = f"the model waits for data in {data.value / total_ms:.0%} of each step; more loader workers may help"
         yield Alert("data", False, data.step, text)

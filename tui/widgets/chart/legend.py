@@ -25,9 +25,9 @@ def _title_row(heading: Heading, width: int) -> Line:
     room = width - LEFT
     looks, cursor = heading.looks, heading.cursor
     name = to_cells(heading.title)
-    for details in (3, 2, 1, 0):
-        how = list(f" {heading.smoothing}") if heading.smoothing and details else []
-        odds = list(odd_parts(heading, details))
+    for details in (3, 2, 1, 0, -1):
+        how = list(f" {heading.smoothing}") if heading.smoothing and details > 0 else []
+        odds = list(odd_parts(heading, max(details, 0)))
         parts = [(name, "title"), (how, "dim"), *_curve_parts(looks, details, cursor), *odds]
         if sum(len(cells) for cells, _ in parts) <= room:
             break
@@ -42,18 +42,21 @@ def _title_row(heading: Heading, width: int) -> Line:
 
 
 def _curve_parts(looks: Sequence[Look], details: int, cursor: float | None) -> Iterator[Part]:
-    """Yield the legend: with marks (3), without them (2), closer together (1), with one value of each curve (0)."""
+    """Yield the legend: with marks (3), without (2), closer together (1), a value of each curve (0), no labels (-1).
+
+    Without its label, a curve is known by its glyph: one that is neither train, val nor test keeps it.
+    """
     gap = "  " if details > 1 else " "
     for look in looks:
-        label = to_cells(look.curve.label)
+        label = to_cells(look.curve.label) if details >= 0 or look.curve.role == "other" else []
         glyph = look.glyphs or "─"
-        yield [*gap, *glyph, *([" "] if label and details else [])], look.line_style
+        yield [*gap, *glyph, *([" "] if label and details > 0 else [])], look.line_style
         yield label, look.line_style
         value = value_at(look.curve.points, cursor)
         smooth = value_at(look.curve.smooth, cursor) if look.curve.smooth is not None else None
-        if smooth is not None and (details or cursor is None):
+        if smooth is not None and (details > 0 or cursor is None):
             yield list(f" ≈{value_text(smooth)}"), "value"
-        if value is not None and (details or cursor is not None or smooth is None):
+        if value is not None and (details > 0 or cursor is not None or smooth is None):
             yield list(f" {value_text(value)}"), value_style(value)
         elif value is None and cursor is not None:
             yield [" ", "–"], "dim"

@@ -103,7 +103,7 @@ def export_folder(request: ExportModel, folder: Path) -> Exported:
         with (
             quiet(str(folder)),
             preserved_randomness(_CPU),
-            _rebuilt(info, folder, state) as (model, example),
+            _rebuilt(info, folder, request.preset, state) as (model, example),
         ):
             save, detail = _program(request.format, model, example)
             return _write(path, request, save, f"{detail}, of {of}")
@@ -214,14 +214,17 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _rebuilt(info: RunInfo, folder: Path, state: dict[str, Any]) -> Iterator[tuple[nn.Module, Example]]:
+def _rebuilt(
+    info: RunInfo, folder: Path, preset: str, state: dict[str, Any]
+) -> Iterator[tuple[nn.Module, Example]]:
     """Make the model of a run anew, with a state, and something to call it with."""
     if info.settings.model:
         raise ExportError(
             f"the run trained {info.settings.model} of a namespace, which its source does not make: only a state dict"
             " can be written"
         )
-    module = ExperimentModule(read_source(folder / SOURCE_FILE, info.knobs))
+    source = read_source(folder / SOURCE_FILE, info.knobs)
+    module = ExperimentModule(source, Path(preset) if preset else None)
     try:
         seed_everything(info.seed)
         module.run()

@@ -71,8 +71,9 @@ class ExperimentModule:
     of that name on ``sys.path``, so that a DataLoader worker that was spawned (not forked) can import it.
     """
 
-    def __init__(self, source: Source) -> None:
-        path = Path(source.info.path)
+    def __init__(self, source: Source, place: Path | None = None) -> None:
+        """`place`: the file that the source is a copy of, which finds its data beside itself; None: it is none."""
+        path = place or Path(source.info.path)
         digest = hashlib.sha256(source.text.encode()).hexdigest()[:6]
         stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem)
         self.name = f"experiment_{stem}_{digest}_{next(_serial)}"
@@ -88,7 +89,7 @@ class ExperimentModule:
         stub += f"exec(marshal.loads({marshal.dumps(self.source.code)!r}))\n"
         Path(self._stub_folder, f"{self.name}.py").write_text(stub, encoding="utf-8")
         sys.path.append(self._stub_folder)
-        beside = str(Path(self.source.info.path).parent)
+        beside = str(Path(str(self.module.__file__)).parent)
         if beside not in sys.path:
             sys.path.append(beside)  # for what lies beside the file, as `python file.py` would have it
         sys.modules[self.name] = self.module
