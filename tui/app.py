@@ -32,7 +32,7 @@ class TorchTUI(SessionApp):
     TITLE = "torchtui"
     CSS = """
     Screen { background: $background; }
-    ToastRack { align-vertical: top; margin-top: 1; }
+    ToastRack { margin-bottom: 2; }  /* above status and keys */
     * {
         scrollbar-size: 1 1; scrollbar-color: $panel-lighten-2;
         scrollbar-background: $background; scrollbar-corner-color: $background;
