@@ -63,6 +63,7 @@ class BoardFrame(Vertical):
         self.axes: Axes | None = None
         """None before there is a point."""
         self.enlarged = False
+        self._leaves = False  # whether escape was ours when the keys were last shown
         self.first = 0
         """Which of the chosen charts is the first on the page."""
         self.per_page = 1
@@ -259,8 +260,16 @@ class BoardFrame(Vertical):
                 chart.show(replace(chart.data, view=replace(chart.data.view, cursor=self.looking.cursor)))
         self.show_line()
 
+    def _offer_leaving(self) -> None:
+        """Have the keys shown anew where escape does something else now: here it is ours, or that of what is around."""
+        leaves = self.looking.cursor is not None or self.enlarged
+        if leaves != self._leaves:
+            self._leaves = leaves
+            self.refresh_bindings()
+
     def show_line(self) -> None:
         """Say how the charts are shown, or what is at the cursor."""
+        self._offer_leaving()
         line, cursor, how = self.query_one(BoardLine), self._cursor_state(), self.settings
         names = [
             Part(run.look.glyph, run.label, True, style=f"run-{run.look.colour}")

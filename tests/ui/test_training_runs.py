@@ -221,6 +221,11 @@ async def test_marked_runs_are_laid_over_each_other(root: Path) -> None:
         await pilot.press("tab")
         assert pane.board.charts[0].has_focus
         assert not app.screen.query_one("#runs").is_on_screen
+        await until(pilot, lambda: "esc Runs" in screen_text(app))
+        await pilot.press("left")  # escape now takes the cursor away
+        await until(pilot, lambda: "esc Runs" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "esc Runs" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one("#runs", RecordTable).has_focus)
         assert "3 runs" in screen_text(app)
