@@ -62,7 +62,7 @@ def test_keys_without_a_word_and_the_systems_own_are_left_out(panel: Panel) -> N
     assert grouped([active(panel, "a", "nothing"), active(panel, "b", "secret", "Secret", system=True)]) == []
 
 
-def test_owners_come_in_the_order_given_and_are_named_for_people(panel: Panel) -> None:
+def test_the_screens_keys_come_first_and_owners_are_named_for_people(panel: Panel) -> None:
     bindings = [
         active(panel, "a", "a", "A"),
         active(Screen[None](), "b", "b", "B"),
@@ -70,5 +70,5 @@ def test_owners_come_in_the_order_given_and_are_named_for_people(panel: Panel) -
         active(panel, "d", "d", "D"),
     ]
     owners = grouped(bindings)
-    assert [owner for owner, _ in owners] == ["Panel", "This screen", "Everywhere"]
-    assert owners[0][1] == [("a", "A"), ("d", "D")]
+    assert [owner for owner, _ in owners] == ["This screen", "Panel", "Everywhere"]
+    assert owners[1][1] == [("a", "A"), ("d", "D")]
